@@ -1,0 +1,54 @@
+// Number formats of tensors, as checkpoints, KV pages and activations hold them.
+//
+// Plain formats have a whole number of bytes per element. Packed and grouped formats (int4, int8
+// with scales) join this list with their own size rule, so sizes are asked of BytesOf(dtype, count)
+// and never computed as count * sizeof.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace strata {
+
+enum class DType : uint8_t {
+  kF32,
+  kF16,
+  kBF16,
+  kF64,
+  kF8E4M3,
+  kF8E5M2,
+  kI64,
+  kI32,
+  kI16,
+  kI8,
+  kU64,
+  kU32,
+  kU16,
+  kU8,
+  kBool,
+};
+
+// Short lower-case name: "f32", "bf16", ...
+absl::string_view DTypeName(DType dtype);
+
+// Bytes of `count` consecutive elements (count >= 0).
+int64_t BytesOf(DType dtype, int64_t count);
+
+// Required alignment in bytes of the first element.
+int64_t AlignmentOf(DType dtype);
+
+// True for the formats that weights and KV rows may be computed from: f32, f16, bf16.
+bool IsFloat(DType dtype);
+
+// From a safetensors name ("F32", "BF16", "F8_E4M3", ...). InvalidArgument when unknown.
+absl::StatusOr<DType> DTypeFromSafetensors(absl::string_view name);
+
+// The safetensors name of `dtype`.
+absl::string_view SafetensorsName(DType dtype);
+
+// From a `torch_dtype` ("float32", "bfloat16", "float16"). InvalidArgument for any other.
+absl::StatusOr<DType> DTypeFromTorch(absl::string_view name);
+
+}  // namespace strata
