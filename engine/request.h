@@ -37,7 +37,7 @@ struct Request {
   SamplingParams sampling;
   int64_t max_new_tokens = 16;         // at least 1; the context's end also ends the text
   std::vector<std::string> stop;       // the text ends before the earliest of these
-  std::vector<int32_t> eos_token_ids;  // any of these ends the text and is not part of it
+  std::vector<int32_t> eos_token_ids;  // any of these ends the text, without being in it
   int64_t num_logprobs = 0;            // most likely tokens reported for each position; 0: none
   bool keep_logits = false;            // hand out the raw logits of every generated token
 };
@@ -64,15 +64,14 @@ struct TokenEvent {
 
 struct Completion {
   RequestId request = 0;
-  std::vector<int32_t> output_ids;  // the token that ended the text is in it only if it has text
+  std::vector<int32_t> output_ids;  // all sampled tokens, one that ended the text included
   std::string text;
   FinishReason finish_reason = FinishReason::kStop;
-  std::vector<float> logprobs;                          // [num sampled tokens] if asked for
+  std::vector<float> logprobs;                          // [num_output_tokens] if asked for
   std::vector<std::vector<TokenLogprob>> top_logprobs;  // likewise
-  std::vector<float> logits;                            // [num sampled tokens, vocab_size] if kept
-  int64_t num_sampled_tokens = 0;                       // an end-of-text token included
+  std::vector<float> logits;                            // [num_output_tokens, vocab_size] if kept
   MonotonicTime submitted;
-  std::vector<MonotonicTime> token_times;  // [num_sampled_tokens]
+  std::vector<MonotonicTime> token_times;  // [num_output_tokens]
 };
 
 }  // namespace strata

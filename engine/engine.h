@@ -1,0 +1,67 @@
+// Engine: a loaded model ready to run, and everything of it that no single run changes.
+//
+// Owns the decoder, the weight store, the tokenizer, the chat template and the backend. Sessions
+// (engine/session.h) run requests over it, one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/generation_config.h"
+#include "kernels/ops/backend.h"
+#include "models/decoder.h"
+#include "models/text/chat_template.h"
+#include "models/text/tokenizer.h"
+#include "offload/checkpoint/model_locator.h"
+#include "offload/weight_store.h"
+
+namespace strata {
+
+enum class LoadFormat : uint8_t { kAuto, kDummy };
+
+struct EngineOptions {
+  std::string model;  // a directory, a config file (dummy weights), or a Hugging Face id
+  HubCacheOptions hub_cache;
+  LoadFormat load_format = LoadFormat::kAuto;
+  std::optional<DType> kv_dtype;  // none: the checkpoint's precision
+  int64_t num_threads = 0;        // 0: one per core this process may use
+  uint64_t seed = 0;              // of dummy weights
+};
+
+class Engine {
+ public:
+  // Reads config, tokenizer and checkpoint headers; weights are touched when they are first used.
+  // Errors name the file and the object.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options);
+
+  const Decoder& decoder() const { return decoder_; }
+  WeightStore& weights() { return *weights_; }
+  Backend& backend() { return *backend_; }
+  DType kv_dtype() const { return kv_dtype_; }
+  const GenerationConfig& generation_config() const { return generation_config_; }
+  // Null when the model has no tokenizer files; then only token ids go in and out.
+  const Tokenizer* tokenizer() const { return tokenizer_.get(); }
+  const std::optional<ChatTemplate>& chat_template() const { return chat_template_; }
+
+  // Ids that end a text: generation_config.json's, else config.json's, else the tokenizer's.
+  std::vector<int32_t> eos_token_ids() const;
+
+ private:
+  Engine(Decoder decoder, DType kv_dtype) : decoder_(std::move(decoder)), kv_dtype_(kv_dtype) {}
+
+  Decoder decoder_;
+  DType kv_dtype_;
+  std::unique_ptr<WeightStore> weights_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::optional<ChatTemplate> chat_template_;
+  GenerationConfig generation_config_;
+};
+
+// The tensors of each stage: what a WeightStore is opened for.
+std::vector<std::vector<TensorSpec>> WeightUnits(const Decoder& decoder);
+
+}  // namespace strata

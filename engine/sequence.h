@@ -1,0 +1,63 @@
+// Sequence: one request while it runs, from its prompt to its completion.
+//
+// Owns the request, its sampler, its detokenizer and what was generated. It knows how many of its
+// tokens have been computed; the session decides when the next are.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/request.h"
+#include "engine/sampler.h"
+#include "engine/stop_matcher.h"
+#include "models/text/detokenizer.h"
+#include "models/text/tokenizer.h"
+
+namespace strata {
+
+class Sequence {
+ public:
+  // `tokenizer` may be null (a model without text); it outlives the sequence. `max_positions` is
+  // the model's context.
+  Sequence(RequestId id, Request request, const Tokenizer* tokenizer, int64_t max_positions);
+
+  RequestId id() const { return completion_.request; }
+  const Request& request() const { return request_; }
+
+  // Prompt and output together; these many tokens are known, the first num_computed() computed.
+  int64_t num_tokens() const { return static_cast<int64_t>(tokens_.size()); }
+  int64_t num_computed() const { return num_computed_; }
+  // Positions whose K and V rows it may ever need.
+  int64_t max_tokens() const { return max_tokens_; }
+  absl::Span<const int32_t> tokens() const { return tokens_; }
+
+  // `count` more tokens were computed.
+  void MarkComputed(int64_t count) { num_computed_ += count; }
+  // All known tokens but none after them are computed: its last row's logits give the next token.
+  bool ready_to_sample() const { return num_computed_ == num_tokens(); }
+
+  // Picks the next token from `logits` [vocab_size] and returns what it means for the text.
+  TokenEvent Sample(absl::Span<const float> logits);
+
+  bool finished() const { return finished_; }
+  Completion TakeCompletion() { return std::move(completion_); }
+
+ private:
+  void Finish(FinishReason reason, TokenEvent& event);
+
+  Request request_;
+  int64_t max_tokens_ = 0;
+  std::vector<int32_t> tokens_;
+  int64_t num_computed_ = 0;
+  Sampler sampler_;
+  std::unique_ptr<Detokenizer> detokenizer_;  // null without a tokenizer
+  StopMatcher stop_matcher_;
+  bool finished_ = false;
+  Completion completion_;
+};
+
+}  // namespace strata

@@ -1,0 +1,88 @@
+// Session: one run of requests over an engine; all mutable state of it.
+//
+// Owns the KV cache, the activations, the sequences and the executor. Requests wait in order; up to
+// max_batch_size run at a time, each entering and leaving between passes (continuous batching). A
+// pass holds the next token of every running sequence and, in the room that is left, chunks of
+// prompts; nothing is padded. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/engine.h"
+#include "engine/executor.h"
+#include "engine/request.h"
+#include "engine/sequence.h"
+#include "models/activations.h"
+#include "offload/kv_cache.h"
+
+namespace strata {
+
+struct SessionOptions {
+  int64_t max_batch_size = 1;     // sequences in flight
+  int64_t max_pass_tokens = 512;  // rows of one pass; raised to max_batch_size if below
+};
+
+struct SessionCallbacks {
+  std::function<void(const TokenEvent&)> on_token;  // may be empty
+  std::function<void(Completion)> on_finished;      // may be empty
+};
+
+class Session {
+ public:
+  // `engine` outlives the session. ResourceExhausted, InvalidArgument.
+  static absl::StatusOr<std::unique_ptr<Session>> Create(Engine& engine,
+                                                         const SessionOptions& options,
+                                                         SessionCallbacks callbacks);
+
+  // Queues a request. InvalidArgument: an empty prompt, a token id outside the vocabulary, a prompt
+  // that fills the whole context, sampling parameters out of range.
+  absl::StatusOr<RequestId> Submit(Request request);
+
+  // Sequences that run or wait.
+  int64_t num_pending() const { return static_cast<int64_t>(waiting_.size() + running_.size()); }
+  // Sequences that could enter at once.
+  int64_t num_free_slots() const { return options_.max_batch_size - num_pending(); }
+
+  // One pass: admits, computes, samples, reports. Does nothing when nothing is pending.
+  absl::Status RunPass();
+
+  // Passes until nothing is pending.
+  absl::Status RunUntilIdle();
+
+  int64_t peak_kv_bytes() const { return kv_cache_->peak_bytes(); }
+  int64_t activation_bytes() const { return activations_.size_bytes(); }
+
+ private:
+  // A sequence with its place in the KV cache.
+  struct Running {
+    std::unique_ptr<Sequence> sequence;
+    SequenceId kv = 0;
+  };
+
+  Session(Engine& engine, const SessionOptions& options, SessionCallbacks callbacks,
+          Activations activations, std::unique_ptr<KvCache> kv_cache);
+
+  absl::Status Admit();
+  // The rows of the next pass; `appends` are parallel to pass.sequences and running_ (sequences
+  // without rows in this pass are left out of both).
+  Pass ComposePass(std::vector<KvAppend>& appends) const;
+  void SampleAll(const Pass& pass, const std::vector<KvAppend>& appends);
+  void RemoveFinished();
+
+  Engine& engine_;
+  SessionOptions options_;
+  SessionCallbacks callbacks_;
+  Activations activations_;
+  std::unique_ptr<KvCache> kv_cache_;
+  Executor executor_;
+  std::deque<std::unique_ptr<Sequence>> waiting_;
+  std::vector<Running> running_;  // in order of admission
+  RequestId next_request_ = 0;
+};
+
+}  // namespace strata
