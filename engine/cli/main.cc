@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "engine/cli/program.h"
+
+int main(int argc, char** argv) { return strata::RunProgram(argc, argv); }

@@ -1,0 +1,80 @@
+#include "engine/cli/model_options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "kernels/base/status.h"
+
+namespace strata {
+namespace {
+
+// --kv and --weights values that exist but cannot be computed from yet are told apart from typos.
+absl::StatusOr<std::optional<DType>> ParseFormat(absl::string_view option,
+                                                 const std::string& name) {
+  if (name == "auto") return std::optional<DType>();
+  if (name == "fp32") return std::optional<DType>(DType::kF32);
+  if (name == "fp16") return std::optional<DType>(DType::kF16);
+  if (name == "bf16") return std::optional<DType>(DType::kBF16);
+  if (name == "fp8" || name == "int8" || name == "int4") {
+    return absl::UnimplementedError(absl::StrCat(option, " ", name, " is not supported yet"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, ": expected auto, fp32, bf16 or fp16, got '", name, "'"));
+}
+
+}  // namespace
+
+void AddModelOptions(CLI::App& verb, ModelOptions& options) {
+  verb.add_option("--model", options.model,
+                  "Directory with config.json and *.safetensors, or a Hugging Face id in the local "
+                  "hub cache")
+      ->required();
+  verb.add_option("--load-format", options.load_format,
+                  "auto, or dummy: seeded random weights of the config's shapes")
+      ->capture_default_str();
+  verb.add_option("--device", options.device, "auto, cpu or cuda[:N]: where to compute")
+      ->capture_default_str();
+  verb.add_option("--weights", options.weights, "Weight format; auto keeps the checkpoint's")
+      ->capture_default_str();
+  verb.add_option("--kv", options.kv, "KV cache format: auto, fp32, bf16, fp16")
+      ->capture_default_str();
+  verb.add_option("--threads", options.num_threads, "Computing threads; 0: one per core")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  verb.add_option("--seed", options.seed, "Seed of sampling and of dummy weights")
+      ->capture_default_str();
+}
+
+absl::StatusOr<EngineOptions> ToEngineOptions(const ModelOptions& options) {
+  EngineOptions engine;
+  engine.model = options.model;
+  engine.hub_cache = HubCacheOptions::FromEnvironment(
+      [](const char* name) -> const char* { return std::getenv(name); });
+  if (options.load_format == "dummy") {
+    engine.load_format = LoadFormat::kDummy;
+  } else if (options.load_format != "auto") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--load-format: expected auto or dummy, got '", options.load_format, "'"));
+  }
+  if (options.device == "cuda" || options.device.rfind("cuda:", 0) == 0) {
+    return absl::UnavailableError("--device cuda: this build of strata has no CUDA backend");
+  }
+  if (options.device != "auto" && options.device != "cpu") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--device: expected auto, cpu or cuda[:N], got '", options.device, "'"));
+  }
+  STRATA_ASSIGN_OR_RETURN(const std::optional<DType> weights,
+                          ParseFormat("--weights", options.weights));
+  if (weights.has_value()) {
+    return absl::UnimplementedError(absl::StrCat("--weights ", options.weights,
+                                                 ": weights are computed from as they are stored; "
+                                                 "converting them is not supported yet, use auto"));
+  }
+  STRATA_ASSIGN_OR_RETURN(engine.kv_dtype, ParseFormat("--kv", options.kv));
+  engine.num_threads = options.num_threads;
+  engine.seed = options.seed;
+  return engine;
+}
+
+}  // namespace strata

@@ -1,0 +1,31 @@
+#include "engine/cli/program.h"
+
+#include <CLI/CLI.hpp>
+
+#include "engine/cli/eval_command.h"
+#include "engine/cli/exit_code.h"
+#include "engine/cli/generate_command.h"
+#include "engine/cli/info_command.h"
+#include "engine/cli/score_command.h"
+
+namespace strata {
+
+int RunProgram(int argc, char** argv) {
+  CLI::App app("Strata runs language models that are larger than the GPU they run on.", "strata");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "strata 0.1.0");
+  int exit_code = kExitDone;
+  RegisterInfo(app, exit_code);
+  RegisterGenerate(app, exit_code);
+  RegisterEval(app, exit_code);
+  RegisterScore(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version end well; everything else is a bad argument.
+    return app.exit(error) == 0 ? kExitDone : kExitBadInput;
+  }
+  return exit_code;
+}
+
+}  // namespace strata

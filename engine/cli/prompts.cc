@@ -1,0 +1,121 @@
+#include "engine/cli/prompts.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "kernels/base/file.h"
+#include "kernels/base/json.h"
+#include "kernels/base/status.h"
+
+namespace strata {
+namespace {
+
+using nlohmann::json;
+
+absl::StatusOr<const Tokenizer*> TokenizerOf(const Engine& engine) {
+  if (engine.tokenizer() == nullptr) {
+    return absl::InvalidArgumentError("the model has no tokenizer; give --prompt-ids");
+  }
+  return engine.tokenizer();
+}
+
+absl::StatusOr<std::vector<int32_t>> EncodeText(const std::string& text, const Engine& engine) {
+  STRATA_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, TokenizerOf(engine));
+  return tokenizer->Encode(text);
+}
+
+absl::StatusOr<std::vector<int32_t>> EncodeChat(const json& messages, const Engine& engine) {
+  STRATA_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, TokenizerOf(engine));
+  if (!engine.chat_template().has_value()) {
+    return absl::InvalidArgumentError("--chat: the model has no chat template");
+  }
+  STRATA_ASSIGN_OR_RETURN(const std::string text,
+                          engine.chat_template()->Render({.messages = messages,
+                                                          .add_generation_prompt = true,
+                                                          .bos_token = tokenizer->bos_token(),
+                                                          .eos_token = tokenizer->eos_token()}));
+  // The template has written the special tokens already.
+  return tokenizer->Encode(text, {.special_tokens = SpecialTokens::kOmit});
+}
+
+json UserTurn(const std::string& prompt, const std::string& system) {
+  json messages = json::array();
+  if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
+  messages.push_back({{"role", "user"}, {"content", prompt}});
+  return messages;
+}
+
+absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text) {
+  std::vector<int32_t> ids;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    int32_t id = 0;
+    if (!absl::SimpleAtoi(part, &id) || id < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--prompt-ids: '", part, "' is no token id; expected 1,2,3"));
+    }
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+absl::StatusOr<std::vector<int32_t>> EncodeRow(const json& row, const PromptOptions& options,
+                                               const Engine& engine) {
+  const auto encode_prompt = [&](const std::string& prompt) {
+    return options.chat ? EncodeChat(UserTurn(prompt, options.system), engine)
+                        : EncodeText(prompt, engine);
+  };
+  if (row.is_string()) return encode_prompt(row.get<std::string>());
+  if (row.is_object() && row.contains("prompt") && row["prompt"].is_string()) {
+    return encode_prompt(row["prompt"].get<std::string>());
+  }
+  if (row.is_object() && row.contains("messages")) return EncodeChat(row["messages"], engine);
+  if (row.is_object() && row.contains("prompt_ids") && row["prompt_ids"].is_array()) {
+    std::vector<int32_t> ids;
+    for (const json& id : row["prompt_ids"]) {
+      if (!id.is_number_integer() || id < 0 || id > std::numeric_limits<int32_t>::max()) {
+        return absl::InvalidArgumentError("\"prompt_ids\": expected a list of token ids");
+      }
+      ids.push_back(id.get<int32_t>());
+    }
+    return ids;
+  }
+  return absl::InvalidArgumentError(
+      "expected a string, or an object with \"prompt\", \"messages\" or \"prompt_ids\"");
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::vector<int32_t>>> EncodePrompts(const PromptOptions& options,
+                                                                const Engine& engine) {
+  std::vector<std::vector<int32_t>> encoded;
+  const auto add = [&encoded](absl::StatusOr<std::vector<int32_t>> ids,
+                              absl::string_view what) -> absl::Status {
+    if (!ids.ok()) return WithContext(ids.status(), what);
+    encoded.push_back(*std::move(ids));
+    return absl::OkStatus();
+  };
+  for (const std::string& prompt : options.prompts) {
+    STRATA_RETURN_IF_ERROR(add(EncodeRow(prompt, options, engine), "--prompt"));
+  }
+  if (!options.prompt_file.empty()) {
+    STRATA_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.prompt_file));
+    STRATA_ASSIGN_OR_RETURN(const std::vector<json> rows,
+                            ParseJsonLines(text, options.prompt_file));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      STRATA_RETURN_IF_ERROR(add(EncodeRow(rows[i], options, engine),
+                                 absl::StrCat(options.prompt_file, ": row ", i + 1)));
+    }
+  }
+  if (!options.prompt_ids.empty()) {
+    STRATA_RETURN_IF_ERROR(add(ParseIds(options.prompt_ids), "--prompt-ids"));
+  }
+  if (encoded.empty()) {
+    return absl::InvalidArgumentError("no prompt; give --prompt, --prompt-file or --prompt-ids");
+  }
+  return encoded;
+}
+
+}  // namespace strata
