@@ -67,6 +67,11 @@ absl::Status WrongType(absl::string_view origin, absl::string_view key, absl::st
 }  // namespace
 
 absl::StatusOr<json> ParseJson(absl::string_view text, absl::string_view origin) {
+  // The library takes a NUL byte for the end of the text and would pass over what follows it.
+  if (const size_t place = text.find('\0'); place != absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": not valid JSON: a NUL byte at byte ", place));
+  }
   try {
     StructureGuard guard;
     return json::parse(text.begin(), text.end(),
