@@ -14,9 +14,7 @@
 namespace strata {
 namespace {
 
-// Upper bounds far above any published model: what passes keeps every product in int64_t and every
-// per-layer table small.
-constexpr int64_t kMaxLayers = 10'000;
+// Upper bounds far above any published model: what passes keeps every product in int64_t.
 constexpr int64_t kMaxWidth = 1 << 22;
 constexpr int64_t kMaxVocabulary = 1 << 26;
 
@@ -25,7 +23,6 @@ absl::Status Validate(const ModelConfig& config, absl::string_view origin) {
   const auto error = [origin](const auto&... parts) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": ", parts...));
   };
-  if (config.num_layers > kMaxLayers) return error("more than ", kMaxLayers, " layers");
   for (const int64_t width : {config.hidden_dim, config.q_dim(), config.kv_dim(), config.ffn_dim,
                               config.embedding_dim, config.max_positions}) {
     if (width > kMaxWidth) return error("a dimension of ", width, " is above ", kMaxWidth);
@@ -62,11 +59,10 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text, absl::strin
         absl::StrCat(origin, ": checkpoints with a quantization_config are not supported yet"));
   }
   config.model_type = model_type;
-  if (config.attention_scale == 0.0f) {
-    config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
-  }
   STRATA_RETURN_IF_ERROR(Validate(config, origin));
-  config.sliding_windows.resize(static_cast<size_t>(config.num_layers), 0);
+  const size_t num_layers = static_cast<size_t>(config.num_layers);
+  config.sliding_windows.resize(num_layers, 0);
+  config.attention_scales.resize(num_layers, 1.0f / std::sqrt(static_cast<float>(config.head_dim)));
   return config;
 }
 

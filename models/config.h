@@ -45,6 +45,10 @@ struct RopeConfig {
   friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
 };
 
+// Far above any published model; what a config says beyond it is refused before anything is sized
+// by it.
+inline constexpr int64_t kMaxLayers = 10'000;
+
 struct ModelConfig {
   std::string model_type;  // config.json's, which names the family: "llama"
 
@@ -78,7 +82,7 @@ struct ModelConfig {
   bool ffn_bias = false;
   bool tied_embeddings = false;  // the head uses the token embedding
 
-  float attention_scale = 0.0f;
+  std::vector<float> attention_scales;   // [num_layers] on q . k; usually 1 / sqrt(head_dim)
   std::vector<int64_t> sliding_windows;  // [num_layers] positions; 0: full attention
 
   DType checkpoint_dtype = DType::kF32;  // torch_dtype; what `auto` formats mean

@@ -33,6 +33,10 @@ absl::StatusOr<int64_t> ConfigReader::DimensionOr(absl::string_view key,
   return Has(key) ? Dimension(key) : default_value;
 }
 
+absl::StatusOr<int64_t> ConfigReader::NumLayers(absl::string_view key) const {
+  return GetInt(object_, key, 1, kMaxLayers, origin_);
+}
+
 absl::StatusOr<double> ConfigReader::NumberOr(absl::string_view key, double default_value) const {
   if (!Has(key)) return default_value;
   return GetNumber(object_, key, origin_);

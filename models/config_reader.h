@@ -30,6 +30,8 @@ class ConfigReader {
   // A dimension or count in [1, 2^31); missing is an error unless a default is given.
   absl::StatusOr<int64_t> Dimension(absl::string_view key) const;
   absl::StatusOr<int64_t> DimensionOr(absl::string_view key, int64_t default_value) const;
+  // A number of layers in [1, kMaxLayers]: tables are sized by it while the config is read.
+  absl::StatusOr<int64_t> NumLayers(absl::string_view key) const;
   absl::StatusOr<double> NumberOr(absl::string_view key, double default_value) const;
   absl::StatusOr<bool> BoolOr(absl::string_view key, bool default_value) const;
   absl::StatusOr<std::string> StringOr(absl::string_view key, std::string default_value) const;

@@ -119,14 +119,14 @@ absl::Status RunProject(StageRun& run) {
 
 absl::Status RunAttend(StageRun& run) {
   const int64_t n = run.pass.num_tokens();
+  const size_t layer = static_cast<size_t>(run.stage.layer_index);
   STRATA_RETURN_IF_ERROR(run.backend.AppendKv(
       {.keys = run.activations.Keys(n), .values = run.activations.Values(n), .kv = run.kv}));
-  return run.backend.Attention(
-      {.queries = run.activations.Queries(n),
-       .kv = run.kv,
-       .scale = run.config.attention_scale,
-       .sliding_window = run.config.sliding_windows[static_cast<size_t>(run.stage.layer_index)],
-       .out = run.activations.Attended(n)});
+  return run.backend.Attention({.queries = run.activations.Queries(n),
+                                .kv = run.kv,
+                                .scale = run.config.attention_scales[layer],
+                                .sliding_window = run.config.sliding_windows[layer],
+                                .out = run.activations.Attended(n)});
 }
 
 absl::Status RunOutput(StageRun& run) {

@@ -38,7 +38,7 @@ absl::StatusOr<ModelConfig> ParseGpt2(const ConfigReader& reader) {
   STRATA_RETURN_IF_ERROR(reader.ReadCommon(config));
   STRATA_ASSIGN_OR_RETURN(config.vocab_size, reader.Dimension("vocab_size"));
   STRATA_ASSIGN_OR_RETURN(config.hidden_dim, reader.Dimension("n_embd"));
-  STRATA_ASSIGN_OR_RETURN(config.num_layers, reader.Dimension("n_layer"));
+  STRATA_ASSIGN_OR_RETURN(config.num_layers, reader.NumLayers("n_layer"));
   STRATA_ASSIGN_OR_RETURN(config.num_q_heads, reader.Dimension("n_head"));
   if (config.hidden_dim % config.num_q_heads != 0) {
     return reader.Error("n_head", "does not divide n_embd");
@@ -60,11 +60,10 @@ absl::StatusOr<ModelConfig> ParseGpt2(const ConfigReader& reader) {
   STRATA_ASSIGN_OR_RETURN(const bool scaled, reader.BoolOr("scale_attn_weights", true));
   STRATA_ASSIGN_OR_RETURN(const bool by_layer,
                           reader.BoolOr("scale_attn_by_inverse_layer_idx", false));
-  if (by_layer) {
-    return absl::UnimplementedError(reader.origin() +
-                                    ": scale_attn_by_inverse_layer_idx is not supported");
+  const float scale = scaled ? 1.0f / std::sqrt(static_cast<float>(config.head_dim)) : 1.0f;
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    config.attention_scales.push_back(by_layer ? scale / static_cast<float>(layer + 1) : scale);
   }
-  if (!scaled) config.attention_scale = 1.0f;
   return config;
 }
 

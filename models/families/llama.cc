@@ -49,7 +49,7 @@ absl::StatusOr<ModelConfig> ParseLlamaLikeConfig(const ConfigReader& reader) {
   STRATA_RETURN_IF_ERROR(reader.ReadCommon(config));
   STRATA_ASSIGN_OR_RETURN(config.vocab_size, reader.Dimension("vocab_size"));
   STRATA_ASSIGN_OR_RETURN(config.hidden_dim, reader.Dimension("hidden_size"));
-  STRATA_ASSIGN_OR_RETURN(config.num_layers, reader.Dimension("num_hidden_layers"));
+  STRATA_ASSIGN_OR_RETURN(config.num_layers, reader.NumLayers("num_hidden_layers"));
   STRATA_ASSIGN_OR_RETURN(config.num_q_heads, reader.Dimension("num_attention_heads"));
   STRATA_ASSIGN_OR_RETURN(config.num_kv_heads,
                           reader.DimensionOr("num_key_value_heads", config.num_q_heads));

@@ -39,7 +39,7 @@ absl::StatusOr<ModelConfig> ParseOpt(const ConfigReader& reader) {
   STRATA_RETURN_IF_ERROR(reader.ReadCommon(config));
   STRATA_ASSIGN_OR_RETURN(config.vocab_size, reader.Dimension("vocab_size"));
   STRATA_ASSIGN_OR_RETURN(config.hidden_dim, reader.Dimension("hidden_size"));
-  STRATA_ASSIGN_OR_RETURN(config.num_layers, reader.Dimension("num_hidden_layers"));
+  STRATA_ASSIGN_OR_RETURN(config.num_layers, reader.NumLayers("num_hidden_layers"));
   STRATA_ASSIGN_OR_RETURN(config.num_q_heads, reader.Dimension("num_attention_heads"));
   if (config.hidden_dim % config.num_q_heads != 0) {
     return reader.Error("num_attention_heads", "does not divide hidden_size");
