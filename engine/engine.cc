@@ -1,13 +1,22 @@
 #include "engine/engine.h"
 
-#include <algorithm>
-#include <thread>
+#include <sched.h>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
 #include "kernels/cpu/cpu_backend.h"
 
 namespace strata {
+namespace {
+
+// Cores that this process may run on: a container's or taskset's share, not the machine's.
+int64_t NumUsableCores() {
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return CPU_COUNT(&cores);
+}
+
+}  // namespace
 
 std::vector<std::vector<TensorSpec>> WeightUnits(const Decoder& decoder) {
   std::vector<std::vector<TensorSpec>> units;

@@ -47,7 +47,7 @@ absl::StatusOr<Activations> Activations::Create(const ModelConfig& config, int64
 MutableTensorView Activations::View(int64_t offset, Shape shape) const {
   STRATA_CHECK(shape[0] <= (offset >= head_hidden_ ? max_logit_rows_ : max_tokens_),
                "a pass larger than its activations");
-  float* base = static_cast<float*>(buffer_.data());
+  float* base = reinterpret_cast<float*>(buffer_.data());
   return MutableTensorView(base + offset, DType::kF32, shape);
 }
 

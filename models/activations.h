@@ -22,7 +22,7 @@ class Activations {
 
   int64_t max_tokens() const { return max_tokens_; }
   int64_t max_logit_rows() const { return max_logit_rows_; }
-  int64_t size_bytes() const { return buffer_.size_bytes(); }
+  int64_t size_bytes() const { return buffer_.bytes(); }
 
   // Views of the first rows; each dense, f32.
   MutableTensorView Embedding(int64_t num_tokens) const;  // [num_tokens, embedding_dim]

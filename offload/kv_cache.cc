@@ -41,7 +41,7 @@ absl::Status KvCache::AllocateSlab() {
                                      options_.max_pages - num_allocated_pages_);
   STRATA_ASSIGN_OR_RETURN(Buffer slab,
                           Buffer::Allocate(num_pages * page_bytes(), MemoryKind::kPageable));
-  char* base = static_cast<char*>(slab.data());
+  char* base = reinterpret_cast<char*>(slab.data());
   // Last page first: pages are taken from the back, so they are used in rising order.
   for (int64_t page = num_pages - 1; page >= 0; --page) {
     free_pages_.push_back(base + page * page_bytes());

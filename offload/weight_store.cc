@@ -76,7 +76,7 @@ absl::StatusOr<TensorView> WeightStore::Resolve(const CheckpointIndex& index,
 
   STRATA_ASSIGN_OR_RETURN(Buffer copy, Buffer::Allocate(bytes, MemoryKind::kPageable));
   if (transposed) {
-    CopyTransposed(base, spec, element_bytes, static_cast<char*>(copy.data()));
+    CopyTransposed(base, spec, element_bytes, reinterpret_cast<char*>(copy.data()));
   } else {
     std::memcpy(copy.data(), base, static_cast<size_t>(bytes));
   }
@@ -126,7 +126,7 @@ absl::StatusOr<std::unique_ptr<WeightStore>> WeightStore::MakeDummy(
             .fill = spec.is_norm_weight ? DummyFill::kOnes : DummyFill::kRandom};
         STRATA_RETURN_IF_ERROR(FillDummyWeights(
             tensor, 0,
-            absl::MakeSpan(static_cast<std::byte*>(buffer.data()), static_cast<size_t>(bytes))));
+            absl::MakeSpan(buffer.data(), static_cast<size_t>(bytes))));
         it->second = TensorView(buffer.data(), options.dtype, spec.shape);
         store->copies_.push_back(std::move(buffer));
         store->total_bytes_ += bytes;
