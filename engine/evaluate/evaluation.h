@@ -1,0 +1,61 @@
+// Runs a task against a completion source, once per batch size, and keeps all that was seen.
+//
+// All items of the task are handed to the source at once; each completion is marked as it comes
+// in. The result is a plain value from which reports are written (results_writer.h,
+// results_table.h). Greedy answers may differ between batch sizes in low precision, so every
+// batch size has its own accuracy beside its own latency.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/evaluate/accuracy.h"
+#include "engine/evaluate/completion_source.h"
+#include "engine/evaluate/evaluation_task.h"
+#include "engine/evaluate/latency.h"
+#include "engine/evaluate/progress.h"
+
+namespace strata {
+
+struct EvaluationOptions {
+  std::vector<int64_t> batch_sizes = {1};  // sequences in flight; each 1 or more
+  // So many of the first requests run once before anything is measured, a few tokens each.
+  int64_t num_warmup_requests = 1;
+  CompletionRequest::Sampling sampling;  // default: greedy, as the harness
+};
+
+// One completion and its marks.
+struct EvaluationSample {
+  int64_t item_index = 0;
+  absl::Status status;  // not OK: the request failed or could not be marked, nothing else is set
+  std::string completion;
+  CompletionResult::FinishReason finish_reason = CompletionResult::FinishReason::kStop;
+  std::vector<FilteredScore> scores;  // [number of the task's filters]
+};
+
+// What one batch size gave.
+struct BatchSizeRun {
+  int64_t batch_size = 0;
+  std::vector<Accuracy> accuracies;       // [number of the task's filters]; failed ones left out
+  LatencySummary latency;                 // its `failed` counts requests, not marking errors
+  std::vector<EvaluationSample> samples;  // [number of items], in item order
+
+  int64_t NumFailed() const;
+};
+
+struct Evaluation {
+  EvaluationOptions options;
+  std::vector<BatchSizeRun> runs;  // in the order of options.batch_sizes
+};
+
+// Evaluates `task` on `source`; `progress` hears of every finished request.
+// InvalidArgument: no batch size, or one below 1. A source's own error ends the evaluation and is
+// returned; Internal: the source did not report every request exactly once.
+absl::StatusOr<Evaluation> RunEvaluation(const EvaluationTask& task, CompletionSource& source,
+                                         const EvaluationOptions& options,
+                                         ProgressReporter& progress);
+
+}  // namespace strata

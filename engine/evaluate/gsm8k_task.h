@@ -1,0 +1,70 @@
+// GSM8K as lm-evaluation-harness asks it (task `gsm8k`, version 3): prompts byte for byte.
+//
+// Each test question gets its own examples, drawn from the training rows by one Python generator
+// seeded with 1234 that serves all test rows in file order (engine/evaluate/python_random.h), so a
+// limit is a prefix and no table of draws is needed. Owns the rows; immutable once created.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/evaluate/evaluation_task.h"
+
+namespace strata {
+
+struct Gsm8kRow {
+  std::string question;
+  std::string answer;         // worked solution, last line "#### n"
+  std::string document_json;  // the line it came from
+};
+
+// Reads JSON lines with "question" and "answer". InvalidArgument naming file and line for a row
+// that lacks either or whose answer has no "#### ", and for a file without rows; NotFound.
+absl::StatusOr<std::vector<Gsm8kRow>> LoadGsm8kRows(const std::string& path);
+
+// The training file that belongs to a test file: [NAME_]test.jsonl -> [NAME_]train.jsonl in the
+// same directory. InvalidArgument for any other name.
+absl::StatusOr<std::string> Gsm8kTrainPath(absl::string_view test_path);
+
+// The training rows to show for each of the first `num_rows` test rows, in prompt order:
+// [num_rows][num_fewshot]. Five are drawn for a row and the first `num_fewshot` of them are used;
+// only for more than five shots are as many drawn as are shown. (The harness draws `num_fewshot`
+// whatever it is: the two agree at 5 and above, and for 0.) Needs num_fewshot <= num_train_rows.
+std::vector<std::vector<int64_t>> DrawGsm8kShots(int64_t num_train_rows, int64_t num_rows,
+                                                 int64_t num_fewshot);
+
+struct Gsm8kTaskOptions {
+  std::string test_path;
+  std::string train_path;  // empty: the sibling that Gsm8kTrainPath names
+  int64_t num_fewshot = 5;
+  std::optional<int64_t> limit;  // ask only the first so many test rows
+};
+
+class Gsm8kTask final : public EvaluationTask {
+ public:
+  // Loads the rows and draws the examples. The training file is not opened for 0 shots.
+  // InvalidArgument: negative shots, more shots than training rows, a limit below 1.
+  static absl::StatusOr<Gsm8kTask> Create(const Gsm8kTaskOptions& options);
+
+  const TaskDescription& description() const override { return description_; }
+  int64_t num_items() const override { return static_cast<int64_t>(test_rows_.size()); }
+  TaskItem Item(int64_t item_index) const override;
+
+  // strict-match and flexible-extract of the completion, first cut at the stop strings.
+  absl::StatusOr<std::vector<FilteredScore>> Score(int64_t item_index,
+                                                   absl::string_view completion) const override;
+
+ private:
+  Gsm8kTask() = default;
+
+  TaskDescription description_;
+  std::vector<Gsm8kRow> test_rows_;
+  std::vector<Gsm8kRow> train_rows_;
+  std::vector<std::vector<int64_t>> shots_;  // [num_items][num_fewshot] rows of train_rows_
+};
+
+}  // namespace strata
