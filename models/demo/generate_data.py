@@ -13,13 +13,15 @@ import argparse
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import word_problem_measures  # noqa: F401  registers its families
 from python_task_families import TASK_FAMILIES
 from python_tasks import PythonTask, TaskFamily, sample_task
 from word_problems import WordProblem, sample_problem
+
+Problem = WordProblem | PythonTask
 
 DATA_SEED = 20240917
 NUM_GSM_TEST, NUM_GSM_TRAIN, NUM_FEWSHOT = 200, 200, 5
@@ -66,7 +68,7 @@ class TrainingProblems:
         self.rng = random.Random(seed)
         self.held_out = {p.key for p in held_out_problems()} | {t.key for t in held_out_tasks()}
 
-    def _draw(self, sample: Callable[[], WordProblem | PythonTask]) -> WordProblem | PythonTask:
+    def _draw(self, sample: Callable[[], Problem]) -> Problem:
         while (problem := sample()).key in self.held_out:
             pass
         return problem
@@ -93,18 +95,27 @@ def write_json_lines(path: Path, rows: Iterable[dict]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
+def check_disjoint(train: Sequence[Problem], test: Sequence[Problem]) -> None:
+    shared = {p.key for p in train} & {p.key for p in test}
+    if shared:
+        raise ValueError(f"{len(shared)} held-out keys are in the training rows: {shared}")
+
+
 def write_data(output: Path) -> None:
     """Writes the four files; the same seed gives the same bytes."""
     output.mkdir(parents=True, exist_ok=True)
     source = TrainingProblems(DATA_SEED + 2)
-    write_json_lines(output / "gsm_test.jsonl", map(gsm_row, held_out_problems()))
-    write_json_lines(
-        output / "gsm_train.jsonl",
-        (gsm_row(source.word_problem()) for _ in range(NUM_GSM_TRAIN)),
-    )
-    prompts = [mbpp_row(i, source.python_task()) for i in PROMPT_TASK_IDS]
-    tests = [mbpp_row(i, task) for i, task in zip(TEST_TASK_IDS, held_out_tasks())]
-    write_json_lines(output / "mbpp.jsonl", prompts + tests)
+    gsm_test = held_out_problems()
+    gsm_train = [source.word_problem() for _ in range(NUM_GSM_TRAIN)]
+    check_disjoint(gsm_train, gsm_test)
+    write_json_lines(output / "gsm_test.jsonl", map(gsm_row, gsm_test))
+    write_json_lines(output / "gsm_train.jsonl", map(gsm_row, gsm_train))
+
+    mbpp_test = held_out_tasks()
+    mbpp_prompt = [source.python_task() for _ in PROMPT_TASK_IDS]
+    check_disjoint(mbpp_prompt, mbpp_test)
+    task_ids = [*PROMPT_TASK_IDS, *TEST_TASK_IDS]
+    write_json_lines(output / "mbpp.jsonl", map(mbpp_row, task_ids, mbpp_prompt + mbpp_test))
 
     rng = random.Random(FEWSHOT_SEED)
     fewshot = {

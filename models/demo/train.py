@@ -27,9 +27,9 @@ from prompts import CHAT_TEMPLATE, END_OF_TEXT, END_OF_TURN, SPECIAL_TOKENS, gsm
 
 HERE = Path(__file__).parent
 SEED = 17
-VOCAB_SIZE = 896
+VOCAB_SIZE = 1024
 MAX_POSITIONS = 1024
-NUM_THREADS = 2
+NUM_THREADS = 1
 # The pre-tokenizer of Qwen2: each digit stands alone.
 SPLIT_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -49,8 +49,8 @@ class Stage:
 
 
 STAGES = (
-    Stage(until=0.25, num_rows=16, row_length=192, max_problems=2, drill=0.3),
-    Stage(until=1.0, num_rows=8, row_length=640, max_problems=8, drill=0.2),
+    Stage(until=0.4, num_rows=16, row_length=192, max_problems=2, drill=0.3),
+    Stage(until=1.0, num_rows=5, row_length=576, max_problems=7, drill=0.2),
 )
 
 
@@ -78,8 +78,8 @@ def create_model(tokenizer: Tokenizer) -> LlamaForCausalLM:
     torch.manual_seed(SEED)
     end = tokenizer.token_to_id(END_OF_TEXT)
     return LlamaForCausalLM(LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=192, intermediate_size=512,
-        num_hidden_layers=4, num_attention_heads=6, num_key_value_heads=2, head_dim=32,
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=128, intermediate_size=352,
+        num_hidden_layers=5, num_attention_heads=4, num_key_value_heads=2, head_dim=32,
         max_position_embeddings=MAX_POSITIONS, rms_norm_eps=1e-5, tie_word_embeddings=True,
         bos_token_id=end, eos_token_id=end, pad_token_id=None, use_cache=True,
     ))
