@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import time
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ SEED = 17
 VOCAB_SIZE = 1024
 MAX_POSITIONS = 1024
 NUM_THREADS = 1
+DECAY_SHARE = 0.35
 # The pre-tokenizer of Qwen2: each digit stands alone.
 SPLIT_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -39,7 +41,7 @@ SPLIT_PATTERN = (
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the run: up to `until` (share of all steps), rows of one length."""
+    """A part of the run: the steps before `until`, with rows of one length."""
 
     until: float
     num_rows: int
@@ -49,8 +51,8 @@ class Stage:
 
 
 STAGES = (
-    Stage(until=0.4, num_rows=16, row_length=192, max_problems=2, drill=0.3),
-    Stage(until=1.0, num_rows=5, row_length=576, max_problems=7, drill=0.2),
+    Stage(until=600, num_rows=16, row_length=192, max_problems=2, drill=0.3),
+    Stage(until=math.inf, num_rows=5, row_length=576, max_problems=7, drill=0.3),
 )
 
 
@@ -124,8 +126,8 @@ def create_optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
 
 
 def learning_rate_factor(step: int, num_steps: int) -> float:
-    """Short warm-up, constant, then linear to zero over the second half."""
-    return min(1.0, (step + 1) / 50, 2 * (num_steps - step) / num_steps)
+    """Short warm-up, constant, then linear to zero."""
+    return min(1.0, (step + 1) / 50, (num_steps - step) / (DECAY_SHARE * num_steps))
 
 
 def batch_loss(model: torch.nn.Module, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -152,7 +154,7 @@ def train(num_steps: int, work: Path, tokenizer: Tokenizer, output: Path) -> Non
     source = TrainingProblems(SEED)
     started, num_tokens = time.monotonic() - seconds, 0
     for step in range(first_step, num_steps):
-        stage = next(s for s in STAGES if step < s.until * num_steps)
+        stage = next(s for s in STAGES if step < s.until)
         source.rng = random.Random(f"{SEED}-{step}")
         ids, weights = sample_batch(
             tokenizer, source, stage.num_rows, stage.row_length, stage.max_problems, stage.drill)
