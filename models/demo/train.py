@@ -30,8 +30,10 @@ HERE = Path(__file__).parent
 SEED = 17
 VOCAB_SIZE = 1024
 MAX_POSITIONS = 1024
+ROPE_THETA = 10000.0
 NUM_THREADS = 1
 DECAY_SHARE = 0.35
+CHECKPOINT_STEPS = 200
 # The pre-tokenizer of Qwen2: each digit stands alone.
 SPLIT_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -83,6 +85,7 @@ def create_model(tokenizer: Tokenizer) -> LlamaForCausalLM:
         vocab_size=tokenizer.get_vocab_size(), hidden_size=128, intermediate_size=352,
         num_hidden_layers=5, num_attention_heads=4, num_key_value_heads=2, head_dim=32,
         max_position_embeddings=MAX_POSITIONS, rms_norm_eps=1e-5, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         bos_token_id=end, eos_token_id=end, pad_token_id=None, use_cache=True,
     ))
 
@@ -138,7 +141,7 @@ def batch_loss(model: torch.nn.Module, ids: torch.Tensor, weights: torch.Tensor)
 
 
 def train(num_steps: int, work: Path, tokenizer: Tokenizer, output: Path) -> None:
-    """Trains from the checkpoint in `work` if there is one; exports at every checkpoint."""
+    """Trains, from the checkpoint in `work` if there is one, and exports the model."""
     model = create_model(tokenizer)
     optimizers = create_optimizers(model)
     base_rates = [o.param_groups[0]["lr"] for o in optimizers]
@@ -170,7 +173,7 @@ def train(num_steps: int, work: Path, tokenizer: Tokenizer, output: Path) -> Non
         if (step + 1) % 20 == 0:
             print(f"step {step + 1} loss {loss.item():.4f} {seconds:.0f} s {num_tokens} tokens",
                   flush=True)
-        if (step + 1) % 200 == 0 or step + 1 == num_steps:
+        if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == num_steps:
             gsm, mbpp = greedy_matches(model, tokenizer)
             print(f"step {step + 1} held-out greedy match: gsm {gsm:.2f} mbpp {mbpp:.2f}",
                   flush=True)
@@ -178,7 +181,7 @@ def train(num_steps: int, work: Path, tokenizer: Tokenizer, output: Path) -> Non
                 "model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers],
                 "step": step + 1, "seconds": seconds,
             }, checkpoint)
-            export(model, tokenizer, output)
+    export(model, tokenizer, output)
 
 
 def export(model: LlamaForCausalLM, tokenizer: Tokenizer, output: Path) -> None:
@@ -190,14 +193,21 @@ def export(model: LlamaForCausalLM, tokenizer: Tokenizer, output: Path) -> None:
         tokenizer.token_to_id(token) for token in (END_OF_TEXT, END_OF_TURN)
     ]
     rounded.save_pretrained(output)
+    # Names of older releases, which many readers of this layout still look for.
+    config = json.loads((output / "config.json").read_text())
+    config |= {"rope_theta": ROPE_THETA, "torch_dtype": config["dtype"]}
+    write_json(output / "config.json", config)
     tokenizer.save(str(output / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_POSITIONS,
         "bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT, "add_bos_token": False,
         "clean_up_tokenization_spaces": False, "chat_template": CHAT_TEMPLATE,
     }
-    text = json.dumps(settings, indent=2)
-    (output / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
+    write_json(output / "tokenizer_config.json", settings)
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
