@@ -1,0 +1,35 @@
+// Event: a moment in the work of a stream, that other streams and the host can wait for.
+//
+// Made by Stream::Record. A handle: copies mean the same moment, which comes once. It carries the
+// first error of the work before it, so that whoever waits learns that the data is not there.
+// All methods may be called from any thread.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/status.h"
+
+namespace strata {
+
+class Event {
+ public:
+  Event() = default;  // a moment that has passed, without an error
+
+  // True when the work before it has finished.
+  bool Done() const;
+
+  // Blocks until then; the first error of that work.
+  absl::Status Synchronize() const;
+
+ private:
+  friend class Stream;
+  struct State;
+
+  explicit Event(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  static Event Pending();
+  void Complete(absl::Status status) const;
+
+  std::shared_ptr<State> state_;  // null: passed
+};
+
+}  // namespace strata
