@@ -18,6 +18,8 @@ static_assert(std::endian::native == std::endian::little, "a word's lanes are ta
 
 // One 64-bit word of the generator makes four values, of 16 random bits each.
 constexpr int64_t kLanes = 4;
+constexpr uint64_t kGoldenGamma = 0x9e3779b97f4a7c15u;  // splitmix64's step between words
+constexpr float kMaxStandardDeviation = 1000;
 constexpr int64_t kBlockElements = 1024;  // converted at a time; stays in the L1 cache
 
 uint64_t Mix(uint64_t word) {
@@ -33,15 +35,40 @@ uint64_t HashName(absl::string_view name) {
   return hash;
 }
 
-void Convert(float value, float& out) { out = value; }
-void Convert(float value, BFloat16& out) { out = ToBFloat16(value); }
-void Convert(float value, Float16& out) { out = ToFloat16(value); }
+using FloatBlock = std::array<float, kBlockElements>;
 
-// Works through blocks that begin at a whole word of the generator, and copies what lies in the
-// wanted range: three plain loops that the compiler unrolls and vectorises where it can.
+// Blocks of values to their format. Free of branches, so that the compiler vectorises them: the
+// values are finite and below kMaxStandardDeviation * sqrt(3), where these agree with the reference
+// conversions of kernels/base/half.h.
+void ConvertBlock(const FloatBlock& values, std::array<float, kBlockElements>& out) {
+  out = values;
+}
+
+void ConvertBlock(const FloatBlock& values, std::array<BFloat16, kBlockElements>& out) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint32_t bits = std::bit_cast<uint32_t>(values[i]);
+    out[i] = {static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+  }
+}
+
+void ConvertBlock(const FloatBlock& values, std::array<Float16, kBlockElements>& out) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint32_t bits = std::bit_cast<uint32_t>(values[i]);
+    const uint32_t sign = (bits >> 16) & 0x8000u;
+    const uint32_t magnitude = bits & 0x7fffffffu;
+    // Both results of ToFloat16 are made, and the one for this magnitude is selected.
+    const uint32_t subnormal =
+        std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
+    const uint32_t normal =
+        (magnitude - ((127u - 15u) << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+    const uint32_t is_subnormal = magnitude < 0x38800000u ? ~0u : 0u;
+    out[i] = {static_cast<uint16_t>(sign | (subnormal & is_subnormal) | (normal & ~is_subnormal))};
+  }
+}
+
 template <typename T>
 void FillRandom(const DummyTensor& tensor, int64_t first_element, absl::Span<std::byte> out) {
-  const uint64_t key = Mix(Mix(tensor.seed + 0x9e3779b97f4a7c15u) ^ HashName(tensor.name));
+  const uint64_t key = Mix(Mix(tensor.seed + kGoldenGamma) ^ HashName(tensor.name));
   // The odd integers -65535 ... 65535 times `step`: standard deviation 65536 / sqrt(3) steps. One
   // rounding and no sum, so that a fused multiply-add cannot change bits between processors.
   const float step =
@@ -49,20 +76,22 @@ void FillRandom(const DummyTensor& tensor, int64_t first_element, absl::Span<std
 
   std::array<uint64_t, kBlockElements / kLanes> words;
   std::array<uint16_t, kBlockElements> lanes;
-  std::array<T, kBlockElements> values;
+  FloatBlock values;
+  std::array<T, kBlockElements> converted;
   int64_t skip = first_element % kLanes;  // elements of the first word before the range
   uint64_t word_index = static_cast<uint64_t>(first_element / kLanes);
   while (!out.empty()) {
     for (size_t i = 0; i < words.size(); ++i) {
-      words[i] = Mix(key + (word_index + i + 1) * 0x9e3779b97f4a7c15u);
+      words[i] = Mix(key + (word_index + i + 1) * kGoldenGamma);
     }
     std::memcpy(lanes.data(), words.data(), sizeof(lanes));
     for (size_t i = 0; i < values.size(); ++i) {
-      Convert(static_cast<float>(2 * static_cast<int32_t>(lanes[i]) - 65535) * step, values[i]);
+      values[i] = static_cast<float>(2 * static_cast<int32_t>(lanes[i]) - 65535) * step;
     }
+    ConvertBlock(values, converted);
     const size_t count_bytes =
         std::min(out.size(), static_cast<size_t>(kBlockElements - skip) * sizeof(T));
-    std::memcpy(out.data(), values.data() + skip, count_bytes);
+    std::memcpy(out.data(), converted.data() + skip, count_bytes);
     out.remove_prefix(count_bytes);
     word_index += words.size();
     skip = 0;
@@ -70,38 +99,32 @@ void FillRandom(const DummyTensor& tensor, int64_t first_element, absl::Span<std
 }
 
 template <typename T>
-void FillOnes(absl::Span<std::byte> out) {
-  T one;
-  Convert(1.0f, one);
-  for (; !out.empty(); out.remove_prefix(sizeof(T))) std::memcpy(out.data(), &one, sizeof(T));
-}
-
-template <typename T>
-void Fill(const DummyTensor& tensor, int64_t first_element, absl::Span<std::byte> out) {
+void Fill(const DummyTensor& tensor, T one, int64_t first_element, absl::Span<std::byte> out) {
   STRATA_CHECK(first_element >= 0 && out.size() % sizeof(T) == 0,
                "dummy weights are made in whole elements");
-  if (tensor.fill == DummyFill::kOnes) return FillOnes<T>(out);
-  FillRandom<T>(tensor, first_element, out);
+  if (tensor.fill == DummyFill::kRandom) return FillRandom<T>(tensor, first_element, out);
+  for (; !out.empty(); out.remove_prefix(sizeof(T))) std::memcpy(out.data(), &one, sizeof(T));
 }
 
 }  // namespace
 
 absl::Status FillDummyWeights(const DummyTensor& tensor, int64_t first_element,
                               absl::Span<std::byte> out) {
-  if (!std::isfinite(tensor.standard_deviation) || tensor.standard_deviation < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("dummy tensor ", QuotedName(tensor.name), ": standard deviation ",
-                     tensor.standard_deviation, " is negative or not finite"));
+  // Written so that NaN is refused.
+  if (!(tensor.standard_deviation >= 0 && tensor.standard_deviation <= kMaxStandardDeviation)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "dummy tensor ", QuotedName(tensor.name), ": expected a standard deviation in ", "[0, ",
+        kMaxStandardDeviation, "], got ", tensor.standard_deviation));
   }
   switch (tensor.dtype) {
     case DType::kF32:
-      Fill<float>(tensor, first_element, out);
+      Fill(tensor, 1.0f, first_element, out);
       return absl::OkStatus();
     case DType::kF16:
-      Fill<Float16>(tensor, first_element, out);
+      Fill(tensor, ToFloat16(1.0f), first_element, out);
       return absl::OkStatus();
     case DType::kBF16:
-      Fill<BFloat16>(tensor, first_element, out);
+      Fill(tensor, ToBFloat16(1.0f), first_element, out);
       return absl::OkStatus();
     default:
       return absl::UnimplementedError(absl::StrCat("dummy tensor ", QuotedName(tensor.name),

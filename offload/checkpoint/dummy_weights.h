@@ -26,12 +26,12 @@ struct DummyTensor {
   std::string name;  // every name has its own values
   DType dtype = DType::kBF16;
   DummyFill fill = DummyFill::kRandom;
-  float standard_deviation = 0.02f;  // >= 0; the usual initializer_range
+  float standard_deviation = 0.02f;  // in [0, 1000]; the usual initializer_range
 };
 
 // Fills `out` with the elements of `tensor` from `first_element` (>= 0, row-major) on. `out` needs
 // no alignment and must hold a whole number of elements. Unimplemented for formats other than f32,
-// f16 and bf16; InvalidArgument for a standard deviation that is negative or not finite.
+// f16 and bf16; InvalidArgument for a standard deviation out of its range.
 absl::Status FillDummyWeights(const DummyTensor& tensor, int64_t first_element,
                               absl::Span<std::byte> out);
 

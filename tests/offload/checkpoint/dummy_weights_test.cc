@@ -77,12 +77,17 @@ TEST(DummyWeightsTest, DoesNotDependOnThreads) {
 }
 
 TEST(DummyWeightsTest, NarrowFormatsHoldTheRoundedValues) {
-  const auto wide = Make<float>(Tensor("w", DType::kF32), 3, 5000);
-  const auto bfloat = Make<BFloat16>(Tensor("w", DType::kBF16), 3, 5000);
-  const auto half = Make<Float16>(Tensor("w", DType::kF16), 3, 5000);
-  for (size_t i = 0; i < wide.size(); ++i) {
-    ASSERT_EQ(bfloat[i].bits, ToBFloat16(wide[i]).bits);
-    ASSERT_EQ(half[i].bits, ToFloat16(wide[i]).bits);
+  for (const float deviation : {0.02f, 1000.0f, 1e-6f, 1e-30f, 0.0f}) {  // f16: subnormals, zeros
+    const auto make = [deviation](DType dtype) {
+      return DummyTensor{.name = "w", .dtype = dtype, .standard_deviation = deviation};
+    };
+    const auto wide = Make<float>(make(DType::kF32), 3, 5000);
+    const auto bfloat = Make<BFloat16>(make(DType::kBF16), 3, 5000);
+    const auto half = Make<Float16>(make(DType::kF16), 3, 5000);
+    for (size_t i = 0; i < wide.size(); ++i) {
+      ASSERT_EQ(bfloat[i].bits, ToBFloat16(wide[i]).bits) << wide[i];
+      ASSERT_EQ(half[i].bits, ToFloat16(wide[i]).bits) << wide[i];
+    }
   }
 }
 
