@@ -30,15 +30,6 @@ absl::StatusOr<Value> NoItem(const Value& value, const Value& key, Budget& budge
   return Value::Undefined(absl::StrCat(ObjectName(value), " has no element ", shown));
 }
 
-// The attribute that is no item: a method, a field of an object.
-std::optional<Value> OwnAttribute(const Value& value, absl::string_view name) {
-  if (value.is_object()) {
-    if (!name.empty() && name[0] == '_') return std::nullopt;  // the sandbox hides them
-    return value.AsObject()->GetAttribute(name);
-  }
-  return FindMethod(value, name);
-}
-
 bool IsIndexable(const Value& value) {
   return value.is_sequence_of(SequenceKind::kList) || value.is_sequence_of(SequenceKind::kTuple) ||
          value.is_sequence_of(SequenceKind::kRange);
@@ -200,10 +191,18 @@ absl::StatusOr<bool> Contains(const Value& container, const Value& item, Budget&
   return false;
 }
 
+std::optional<Value> FindAttribute(const Value& value, absl::string_view name) {
+  if (value.is_object()) {
+    if (!name.empty() && name[0] == '_') return std::nullopt;  // the sandbox hides them
+    return value.AsObject()->GetAttribute(name);
+  }
+  return FindMethod(value, name);
+}
+
 absl::StatusOr<Value> GetAttribute(const Value& value, absl::string_view name, Budget& budget) {
   STRATA_RETURN_IF_ERROR(budget.Charge(64));
   if (value.is_undefined()) return UndefinedError(value);
-  std::optional<Value> attribute = OwnAttribute(value, name);
+  std::optional<Value> attribute = FindAttribute(value, name);
   if (attribute.has_value()) return *std::move(attribute);
   if (value.is_dict()) {
     const Value* item = value.AsDict()->FindString(name);
@@ -237,7 +236,7 @@ absl::StatusOr<Value> GetItem(const Value& value, const Value& key, Budget& budg
     if (index.has_value()) return items[static_cast<size_t>(*index)];
   }
   if (key.is_string()) {
-    std::optional<Value> attribute = OwnAttribute(value, key.AsString());
+    std::optional<Value> attribute = FindAttribute(value, key.AsString());
     if (attribute.has_value()) return *std::move(attribute);
   }
   return NoItem(value, key, budget);

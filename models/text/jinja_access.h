@@ -27,6 +27,9 @@ absl::StatusOr<std::vector<Value>> Iterate(const Value& value, Budget& budget);
 // The (key, value) tuples of a dict, as a sequence of the given kind.
 absl::StatusOr<Value> DictItems(const Dict& dict, SequenceKind kind, Budget& budget);
 
+// The attribute of a value that is no item (a method, a field of an object), if there is one.
+std::optional<Value> FindAttribute(const Value& value, absl::string_view name);
+
 // `value.name`: a method or attribute first, then the key of a dict; undefined when there is
 // neither.
 absl::StatusOr<Value> GetAttribute(const Value& value, absl::string_view name, Budget& budget);

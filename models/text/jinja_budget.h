@@ -83,6 +83,7 @@ class BoundedText {
   bool Check(const absl::Status& status);
 
   Budget& budget() { return budget_; }
+  size_t size() const { return text_.size(); }
   bool ok() const { return status_.ok(); }
   const absl::Status& status() const { return status_; }
   absl::StatusOr<std::string> Finish();

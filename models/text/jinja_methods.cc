@@ -97,6 +97,7 @@ class BoundMethod : public Object {
         absl::StrCat("<built-in method ", entry_.name, " of ", receiver_.type_name(), " object>"));
   }
   bool callable() const override { return true; }
+  int depth() const override { return receiver_.depth() + 1; }
   absl::StatusOr<Value> Call(const Arguments& arguments, Budget& budget) override {
     return entry_.method(receiver_, arguments, budget);
   }

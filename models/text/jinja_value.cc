@@ -68,6 +68,7 @@ absl::string_view Value::type_name() const {
 int Value::depth() const {
   if (is_sequence()) return AsSequence()->depth;
   if (is_dict()) return AsDict()->depth();
+  if (is_object()) return AsObject()->depth();
   return 0;
 }
 

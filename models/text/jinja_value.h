@@ -170,6 +170,10 @@ class Object {
   virtual absl::StatusOr<Value> Call(const Arguments& arguments, Budget& budget);
   // The attribute `name`, if there is one.
   virtual std::optional<Value> GetAttribute(absl::string_view name);
+  // Levels of values held for good, as Value::depth counts them. What can change later is not
+  // counted; its owner keeps it in a list and calls ReleaseReferences at the end of a rendering.
+  virtual int depth() const { return 0; }
+  virtual void ReleaseReferences() {}
 };
 
 // The object of `namespace(...)`: the only thing whose attributes a template can set.
@@ -181,8 +185,7 @@ class Namespace : public Object {
 
   void Set(absl::string_view name, Value value) { attributes_.SetString(name, std::move(value)); }
   const Dict& attributes() const { return attributes_; }
-  // Drops the attributes: breaks reference cycles at the end of a rendering.
-  void Clear() { attributes_ = Dict(); }
+  void ReleaseReferences() override { attributes_ = Dict(); }
 
  private:
   Dict attributes_;
