@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace strata {
 
@@ -31,5 +32,8 @@ struct Accuracy {
 
   bool operator==(const Accuracy&) const = default;
 };
+
+// "0.6300 ± 0.0133", or "1.0000 ± N/A" where the standard error is undefined.
+std::string AccuracyText(const Accuracy& accuracy);
 
 }  // namespace strata

@@ -21,6 +21,7 @@ struct TaskDescription {
   std::string metric;                // "exact_match"
   std::vector<std::string> filters;  // "strict-match", "flexible-extract"; at least one
   int64_t num_fewshot = 0;
+  int64_t fewshot_seed = 0;  // of the draw of the examples
   std::vector<std::string> stop;
   int64_t max_new_tokens = 0;
   int64_t num_rows = 0;  // of the data set, before any limit

@@ -18,7 +18,7 @@
 namespace strata {
 namespace {
 
-constexpr uint64_t kFewshotSeed = 1234;    // the harness's default fewshot_seed
+constexpr int64_t kFewshotSeed = 1234;     // the harness's default fewshot_seed
 constexpr int64_t kDefaultNumFewshot = 5;  // num_fewshot of the harness task
 constexpr int64_t kMaxNewTokens = 256;     // the harness's default max_gen_toks
 
@@ -70,7 +70,7 @@ std::vector<std::vector<int64_t>> DrawGsm8kShots(int64_t num_train_rows, int64_t
   STRATA_CHECK(0 <= num_fewshot && num_fewshot <= num_train_rows,
                "there are not more shots than training rows");
   const int64_t num_drawn = std::max(num_fewshot, std::min(kDefaultNumFewshot, num_train_rows));
-  PythonRandom random(kFewshotSeed);
+  PythonRandom random(static_cast<uint64_t>(kFewshotSeed));
   std::vector<std::vector<int64_t>> shots;
   shots.reserve(static_cast<size_t>(num_rows));
   for (int64_t row_index = 0; row_index < num_rows; ++row_index) {
@@ -117,6 +117,7 @@ absl::StatusOr<Gsm8kTask> Gsm8kTask::Create(const Gsm8kTaskOptions& options) {
                        .metric = "exact_match",
                        .filters = {"strict-match", "flexible-extract"},
                        .num_fewshot = options.num_fewshot,
+                       .fewshot_seed = kFewshotSeed,
                        .stop = Gsm8kStopStrings(Gsm8kProtocol::kGsm8k),
                        .max_new_tokens = kMaxNewTokens,
                        .num_rows = num_rows};

@@ -17,13 +17,6 @@ size_t DisplayWidth(const std::string& text) {
   }));
 }
 
-std::string AccuracyText(const Accuracy& accuracy) {
-  const std::optional<double> standard_error = accuracy.StandardError();
-  return absl::StrFormat(
-      "%.4f ± %s", accuracy.Mean(),
-      standard_error.has_value() ? absl::StrFormat("%.4f", *standard_error) : "N/A");
-}
-
 std::string MillisecondsText(const std::optional<LatencyDistribution>& values,
                              double LatencyDistribution::*member) {
   return values.has_value() ? absl::StrFormat("%.1f", (*values).*member) : "N/A";

@@ -15,8 +15,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int64_t kFewshotSeed = 1234;  // the harness's name and default for it
-
 // Text that a model made may hold anything; bytes that are no UTF-8 become U+FFFD.
 std::string Dump(const ordered_json& value, int indent) {
   return value.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
@@ -111,7 +109,7 @@ ordered_json ConfigJson(const TaskDescription& task, const Evaluation& evaluatio
       {"batch_sizes", evaluation.options.batch_sizes},
       {"limit", facts.limit.has_value() ? ordered_json(*facts.limit) : ordered_json(nullptr)},
       {"gen_kwargs", GenerationArguments(task, evaluation.options.sampling)},
-      {"fewshot_seed", kFewshotSeed},
+      {"fewshot_seed", task.fewshot_seed},
       {"num_warmup_requests", evaluation.options.num_warmup_requests},
   };
   for (const auto& [name, value] : facts.settings) config[name] = value;

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "engine/evaluate/gsm8k_score.h"
 #include "kernels/base/json.h"
@@ -40,12 +39,10 @@ ordered_json StandardErrorJson(const Accuracy& accuracy) {
   return standard_error.has_value() ? ordered_json(*standard_error) : ordered_json("N/A");
 }
 
-std::string AccuracyText(const Accuracy& accuracy) {
-  const std::optional<double> standard_error = accuracy.StandardError();
-  return absl::StrFormat(
-      "%.4f +- %s  (%d of %d)", accuracy.Mean(),
-      standard_error.has_value() ? absl::StrFormat("%.4f", *standard_error) : "N/A",
-      accuracy.num_correct, accuracy.num_scored);
+// "0.6300 ± 0.0133 (831 of 1319)"
+std::string CountedAccuracyText(const Accuracy& accuracy) {
+  return absl::StrCat(AccuracyText(accuracy), " (", accuracy.num_correct, " of ",
+                      accuracy.num_scored, ")");
 }
 
 }  // namespace
@@ -108,9 +105,10 @@ std::string SummaryJson(const Gsm8kScoringSummary& summary) {
 }
 
 std::string SummaryText(const Gsm8kScoringSummary& summary) {
-  std::string text = absl::StrCat(Gsm8kProtocolName(summary.protocol), ": ", summary.num_rows,
-                                  " rows\n  strict-match      ", AccuracyText(summary.strict),
-                                  "\n  flexible-extract  ", AccuracyText(summary.flexible), "\n");
+  std::string text =
+      absl::StrCat(Gsm8kProtocolName(summary.protocol), ": ", summary.num_rows,
+                   " rows\n  strict-match      ", CountedAccuracyText(summary.strict),
+                   "\n  flexible-extract  ", CountedAccuracyText(summary.flexible), "\n");
   if (summary.num_failed > 0) {
     absl::StrAppend(&text, "  not scored        ", summary.num_failed,
                     " (no target; see 'error' in the rows)\n");

@@ -14,6 +14,11 @@ TEST(AccuracyTest, StandardErrorIsThatOfTheHarness) {
   EXPECT_EQ(*(Accuracy{.num_correct = 4, .num_scored = 4}.StandardError()), 0);
 }
 
+TEST(AccuracyTest, TextShowsBoth) {
+  EXPECT_EQ(AccuracyText({.num_correct = 831, .num_scored = 1319}), "0.6300 ± 0.0133");
+  EXPECT_EQ(AccuracyText({.num_correct = 1, .num_scored = 1}), "1.0000 ± N/A");
+}
+
 TEST(AccuracyTest, OneAnswerHasNoStandardError) {
   Accuracy accuracy;
   EXPECT_EQ(accuracy.Mean(), 0);

@@ -201,6 +201,7 @@ TEST_F(EvaluationTest, WritesTheHarnessKeys) {
   EXPECT_EQ((*results)["group_subtasks"]["gsm8k"], json::array());
   EXPECT_EQ((*results)["config"]["limit"], 4);
   EXPECT_EQ((*results)["config"]["device"], "cpu");
+  EXPECT_EQ((*results)["config"]["fewshot_seed"], 1234);
   EXPECT_EQ((*results)["config"]["gen_kwargs"]["do_sample"], false);
   EXPECT_EQ((*results)["configs"]["gsm8k"]["generation_kwargs"]["until"][0], "Question:");
   EXPECT_EQ((*results)["total_evaluation_time_seconds"], "1.5");
