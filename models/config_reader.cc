@@ -94,6 +94,11 @@ absl::StatusOr<RopeConfig> ConfigReader::Rope(int64_t max_positions) const {
   STRATA_ASSIGN_OR_RETURN(rope.theta, scaling.NumberOr("rope_theta", rope.theta));
   if (!(rope.theta > 0.0)) return Error("rope_theta", "expected a positive number");
 
+  STRATA_ASSIGN_OR_RETURN(const double rotary_share, NumberOr("partial_rotary_factor", 1.0));
+  if (rotary_share != 1.0) {
+    return absl::UnimplementedError(
+        absl::StrCat(origin_, ": partial_rotary_factor ", rotary_share, " is not supported"));
+  }
   STRATA_ASSIGN_OR_RETURN(std::string kind, scaling.StringOr("type", "default"));
   STRATA_ASSIGN_OR_RETURN(kind, scaling.StringOr("rope_type", kind));
   if (kind == "default") return rope;
@@ -105,6 +110,7 @@ absl::StatusOr<RopeConfig> ConfigReader::Rope(int64_t max_positions) const {
     rope.scaling = RopeScaling::kLinear;
   } else if (kind == "dynamic") {
     rope.scaling = RopeScaling::kDynamic;
+    rope.original_max_positions = max_positions;  // all that transformers reads for this kind
   } else if (kind == "llama3") {
     rope.scaling = RopeScaling::kLlama3;
     STRATA_ASSIGN_OR_RETURN(rope.low_freq_factor, scaling.NumberOr("low_freq_factor", 1.0));

@@ -6,6 +6,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "kernels/base/status.h"
@@ -38,7 +40,7 @@ absl::StatusOr<std::vector<int32_t>> EncodeChat(const json& messages, const Engi
                                                           .bos_token = tokenizer->bos_token(),
                                                           .eos_token = tokenizer->eos_token()}));
   // The template has written the special tokens already.
-  return tokenizer->Encode(text, {.special_tokens = SpecialTokens::kOmit});
+  return tokenizer->Encode(text, {.special_tokens = EncodeOptions::SpecialTokens::kOmit});
 }
 
 json UserTurn(const std::string& prompt, const std::string& system) {

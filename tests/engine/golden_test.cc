@@ -1,0 +1,158 @@
+// Every family against transformers' float32 logits (tests/golden), and against itself: the same
+// bits whatever the batch, the chunks of a prompt and the threads.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "absl/strings/str_replace.h"
+#include "engine/session.h"
+#include "tests/support/golden_case.h"
+
+namespace strata {
+namespace {
+
+using testing::GoldenCase;
+
+constexpr float kTolerance = 1e-4f;
+
+class GoldenTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    absl::StatusOr<GoldenCase> golden = testing::LoadGoldenCase(GetParam());
+    ASSERT_TRUE(golden.ok()) << golden.status();
+    golden_ = *std::move(golden);
+  }
+
+  std::unique_ptr<Engine> MakeEngine(int64_t num_threads) const {
+    absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(
+        {.model = golden_.directory, .kv_dtype = DType::kF32, .num_threads = num_threads});
+    EXPECT_TRUE(engine.ok()) << engine.status();
+    return engine.ok() ? *std::move(engine) : nullptr;
+  }
+
+  Request GreedyRequest(const std::vector<int32_t>& prompt_ids) const {
+    return {.prompt_ids = prompt_ids,
+            .max_new_tokens = static_cast<int64_t>(golden_.greedy_ids.size()),
+            .keep_logits = true};
+  }
+
+  // Runs all requests in one session.
+  static std::vector<Completion> RunAll(Engine& engine, const SessionOptions& options,
+                                        const std::vector<Request>& requests) {
+    std::vector<Completion> completions(requests.size());
+    absl::StatusOr<std::unique_ptr<Session>> session =
+        Session::Create(engine, options, {.on_finished = [&](Completion completion) {
+                          const size_t index = static_cast<size_t>(completion.request);
+                          completions[index] = std::move(completion);
+                        }});
+    EXPECT_TRUE(session.ok()) << session.status();
+    if (!session.ok()) return completions;
+    for (const Request& request : requests) EXPECT_TRUE((*session)->Submit(request).ok());
+    const absl::Status status = (*session)->RunUntilIdle();
+    EXPECT_TRUE(status.ok()) << status;
+    return completions;
+  }
+
+  void ExpectLogitsNear(const std::vector<float>& actual,
+                        const std::vector<float>& expected) const {
+    ASSERT_EQ(actual.size(), expected.size());
+    float worst = 0.0f;
+    size_t worst_index = 0;
+    for (size_t i = 0; i < actual.size(); ++i) {
+      const float error = std::fabs(actual[i] - expected[i]);
+      if (!(error <= worst)) {
+        worst = error;
+        worst_index = i;
+      }
+    }
+    const size_t vocab_size = static_cast<size_t>(golden_.vocab_size);
+    EXPECT_LE(worst, kTolerance) << "row " << worst_index / vocab_size << " token "
+                                 << worst_index % vocab_size << ": expected "
+                                 << expected[worst_index] << ", got " << actual[worst_index];
+  }
+
+  GoldenCase golden_;
+};
+
+TEST_P(GoldenTest, PrefillLogitsOfEveryPosition) {
+  const std::unique_ptr<Engine> engine = MakeEngine(1);
+  ASSERT_NE(engine, nullptr);
+  const ModelConfig& config = engine->decoder().config();
+  const int64_t length = static_cast<int64_t>(golden_.prompt_ids.size());
+  std::unique_ptr<KvCache> kv_cache =
+      *KvCache::Create({.layout = {.dtype = DType::kF32,
+                                   .page_size = 16,
+                                   .num_kv_heads = config.num_kv_heads,
+                                   .head_dim = config.head_dim,
+                                   .v_head_dim = config.head_dim},
+                        .num_layers = config.num_layers,
+                        .max_pages = 16});
+  const SequenceId sequence = kv_cache->AddSequence();
+  ASSERT_TRUE(kv_cache->Reserve(sequence, length).ok());
+  Activations activations = *Activations::Create(config, length, length, MemoryKind::kPageable);
+  Pass pass = {.token_ids = golden_.prompt_ids,
+               .sequences = {{.num_tokens = length, .sequence_length = length}}};
+  for (int32_t i = 0; i < length; ++i) {
+    pass.positions.push_back(i);
+    pass.logit_rows.push_back(i);
+  }
+  Executor executor(engine->decoder(), engine->weights(), *kv_cache, engine->backend());
+  const KvAppend append = {.sequence = sequence, .num_queries = length};
+  ASSERT_TRUE(executor.RunPass(pass, {append}, activations).ok());
+  const float* logits = activations.Logits(length).Row<float>(0);
+  ExpectLogitsNear(std::vector<float>(logits, logits + length * config.vocab_size),
+                   golden_.prefill_logits);
+}
+
+TEST_P(GoldenTest, GreedyDecodingGivesTheSameIdsAndLogits) {
+  const std::unique_ptr<Engine> engine = MakeEngine(2);
+  ASSERT_NE(engine, nullptr);
+  const std::vector<Completion> completions =
+      RunAll(*engine, {}, {GreedyRequest(golden_.prompt_ids)});
+  EXPECT_EQ(completions[0].output_ids, golden_.greedy_ids);
+  ExpectLogitsNear(completions[0].logits, golden_.decode_logits);
+}
+
+TEST_P(GoldenTest, TheSameBitsWhateverTheBatchAndTheThreads) {
+  // Prompts of different lengths, the golden one in the middle.
+  std::vector<Request> requests;
+  for (size_t length = golden_.prompt_ids.size(); length > 2; length -= 2) {
+    requests.push_back(GreedyRequest(std::vector<int32_t>(
+        golden_.prompt_ids.end() - static_cast<int64_t>(length), golden_.prompt_ids.end())));
+  }
+  const std::unique_ptr<Engine> one_thread = MakeEngine(1);
+  ASSERT_NE(one_thread, nullptr);
+  const std::vector<Completion> alone = RunAll(*one_thread, {.max_batch_size = 1}, requests);
+  for (const int64_t num_threads : {1, 2, 3}) {
+    const std::unique_ptr<Engine> engine = MakeEngine(num_threads);
+    for (const int64_t batch_size : {4, 16}) {
+      const std::vector<Completion> batched =
+          RunAll(*engine, {.max_batch_size = batch_size}, requests);
+      for (size_t i = 0; i < requests.size(); ++i) {
+        EXPECT_EQ(batched[i].output_ids, alone[i].output_ids);
+        EXPECT_TRUE(batched[i].logits == alone[i].logits)
+            << "request " << i << ", batch " << batch_size << ", " << num_threads << " threads";
+      }
+    }
+  }
+}
+
+TEST_P(GoldenTest, TheSameBitsWhenAPromptIsComputedInChunks) {
+  const std::unique_ptr<Engine> engine = MakeEngine(2);
+  ASSERT_NE(engine, nullptr);
+  const std::vector<Request> requests(3, GreedyRequest(golden_.prompt_ids));
+  const std::vector<Completion> whole = RunAll(*engine, {.max_batch_size = 3}, requests);
+  const std::vector<Completion> chunked =
+      RunAll(*engine, {.max_batch_size = 3, .max_pass_tokens = 7}, requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_TRUE(whole[i].logits == chunked[i].logits) << "request " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, GoldenTest, ::testing::ValuesIn(testing::GoldenCaseNames()),
+                         [](const ::testing::TestParamInfo<std::string>& info) {
+                           return absl::StrReplaceAll(info.param, {{"-", "_"}});
+                         });
+
+}  // namespace
+}  // namespace strata
