@@ -56,8 +56,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
   } else {
     STRATA_ASSIGN_OR_RETURN(engine->weights_, WeightStore::OpenCheckpoint(files.directory, units));
   }
+  const int64_t num_threads = options.num_threads > 0 ? options.num_threads : NumUsableCores();
   STRATA_ASSIGN_OR_RETURN(engine->backend_,
-                          CpuBackend::Create({.num_threads = options.num_threads}));
+                          CpuBackend::Create({.num_threads = static_cast<int>(num_threads)}));
   return engine;
 }
 

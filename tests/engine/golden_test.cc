@@ -150,8 +150,8 @@ TEST_P(GoldenTest, TheSameBitsWhenAPromptIsComputedInChunks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, GoldenTest, ::testing::ValuesIn(testing::GoldenCaseNames()),
-                         [](const ::testing::TestParamInfo<std::string>& info) {
-                           return absl::StrReplaceAll(info.param, {{"-", "_"}});
+                         [](const ::testing::TestParamInfo<std::string>& param) {
+                           return absl::StrReplaceAll(param.param, {{"-", "_"}});
                          });
 
 }  // namespace
