@@ -1,5 +1,6 @@
 #include "models/config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -41,6 +42,18 @@ absl::Status Validate(const ModelConfig& config, absl::string_view origin) {
   return absl::OkStatus();
 }
 
+// The context that rotary scaling makes of max_position_embeddings. Configs state the length before
+// linear, dynamic and yarn scaling (yarn may state the scaled one), but after llama3's.
+int64_t ExtendedContext(const ModelConfig& config) {
+  const RopeConfig& rope = config.rope;
+  if (rope.scaling == RopeScaling::kNone || rope.scaling == RopeScaling::kLlama3) {
+    return config.max_positions;
+  }
+  const double base = static_cast<double>(rope.original_max_positions);
+  const double scaled = std::min(base * rope.factor, static_cast<double>(kMaxWidth));
+  return std::max(config.max_positions, static_cast<int64_t>(scaled));
+}
+
 }  // namespace
 
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text, absl::string_view origin) {
@@ -60,6 +73,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text, absl::strin
   }
   config.model_type = model_type;
   STRATA_RETURN_IF_ERROR(Validate(config, origin));
+  config.max_positions = ExtendedContext(config);
   const size_t num_layers = static_cast<size_t>(config.num_layers);
   config.sliding_windows.resize(num_layers, 0);
   config.attention_scales.resize(num_layers, 1.0f / std::sqrt(static_cast<float>(config.head_dim)));

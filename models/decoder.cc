@@ -41,6 +41,12 @@ MutableTensorView Flattened(const MutableTensorView& heads) {
                            {heads.shape()[0], heads.shape()[1] * heads.shape()[2]});
 }
 
+// [n, heads, dim] as [n * heads, dim]: one row per head.
+MutableTensorView HeadRows(const MutableTensorView& heads) {
+  return MutableTensorView(heads.mutable_data(), heads.dtype(),
+                           {heads.shape()[0] * heads.shape()[1], heads.shape()[2]});
+}
+
 absl::Status Norm(StageRun& run, WeightRole weight, WeightRole bias, const TensorView& x,
                   const MutableTensorView& out) {
   if (run.config.norm == NormKind::kRms) {
@@ -103,10 +109,11 @@ absl::Status RunProject(StageRun& run) {
                                                .out = Flattened(projection.out)}));
     if (!projection.rotated) continue;
     if (run.config.qk_norm) {
-      STRATA_RETURN_IF_ERROR(run.backend.RmsNorm({.x = projection.out,
+      const MutableTensorView heads = HeadRows(projection.out);
+      STRATA_RETURN_IF_ERROR(run.backend.RmsNorm({.x = heads,
                                                   .weight = run.weights[projection.norm],
                                                   .epsilon = run.config.norm_epsilon,
-                                                  .out = projection.out}));
+                                                  .out = heads}));
     }
     if (run.config.position == PositionKind::kRotary) {
       STRATA_RETURN_IF_ERROR(run.backend.Rope({.x = projection.out,

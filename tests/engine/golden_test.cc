@@ -2,6 +2,7 @@
 // bits whatever the batch, the chunks of a prompt and the threads.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_replace.h"
@@ -109,6 +110,13 @@ TEST_P(GoldenTest, GreedyDecodingGivesTheSameIdsAndLogits) {
   ASSERT_NE(engine, nullptr);
   const std::vector<Completion> completions =
       RunAll(*engine, {}, {GreedyRequest(golden_.prompt_ids)});
+  // One case goes on beyond the context that Strata gives its scaling; transformers has no end.
+  const int64_t context = engine->decoder().config().max_positions;
+  const int64_t num_steps = std::min(static_cast<int64_t>(golden_.greedy_ids.size()),
+                                     context - static_cast<int64_t>(golden_.prompt_ids.size()));
+  ASSERT_GE(num_steps, 14);
+  golden_.greedy_ids.resize(static_cast<size_t>(num_steps));
+  golden_.decode_logits.resize(static_cast<size_t>(num_steps * golden_.vocab_size));
   EXPECT_EQ(completions[0].output_ids, golden_.greedy_ids);
   ExpectLogitsNear(completions[0].logits, golden_.decode_logits);
 }

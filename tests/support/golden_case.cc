@@ -71,7 +71,6 @@ std::vector<std::string> GoldenCaseNames() {
           "opt-pre-norm",
           "opt-old-prefix",
           "opt-350m-style",
-          "opt-no-bias",
           "gpt2",
           "gpt2-transformer-prefix",
           "gpt2-layer-scale"};
