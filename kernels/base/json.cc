@@ -1,9 +1,9 @@
 #include "kernels/base/json.h"
 
 #include <cmath>
+#include <exception>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <stdexcept>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -15,32 +15,75 @@ namespace {
 
 using nlohmann::json;
 
-// Watches a parse: throws at a duplicate key or too deep a nesting. ParseJson catches.
-class StructureGuard {
+// Builds the document from the parser's events, refusing duplicate keys and deep nesting as they
+// appear. The library's own callback parser looks through all members of the parent at the end of
+// every object, which takes minutes for the tens of thousands of tensors of one file.
+class DocumentBuilder final : public json::json_sax_t {
  public:
-  bool operator()(int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxJsonDepth)
-      throw std::runtime_error(absl::StrCat("nested deeper than ", kMaxJsonDepth));
-    switch (event) {
-      case json::parse_event_t::object_start:
-        keys_.emplace_back();
-        break;
-      case json::parse_event_t::object_end:
-        keys_.pop_back();
-        break;
-      case json::parse_event_t::key:
-        if (!keys_.back().insert(parsed.get<std::string>()).second) {
-          throw std::runtime_error(absl::StrCat("duplicate key '", parsed.get<std::string>(), "'"));
-        }
-        break;
-      default:
-        break;
-    }
+  json TakeDocument() { return std::move(document_); }
+  const std::string& error() const { return error_; }  // after the parser returned false
+
+  bool null() override { return Add(nullptr); }
+  bool boolean(bool value) override { return Add(value); }
+  bool number_integer(number_integer_t value) override { return Add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return Add(value); }
+  bool string(string_t& value) override { return Add(std::move(value)); }
+  bool binary(binary_t& value) override { return Add(std::move(value)); }
+  bool start_object(std::size_t) override { return Open(json::value_t::object); }
+  bool end_object() override { return Close(); }
+  bool start_array(std::size_t) override { return Open(json::value_t::array); }
+  bool end_array() override { return Close(); }
+
+  bool key(string_t& name) override {
+    const auto [member, inserted] = open_.back()->get_ref<json::object_t&>().try_emplace(name);
+    if (!inserted) return Refuse(absl::StrCat("duplicate key '", name, "'"));
+    member_ = &member->second;
     return true;
   }
 
+  bool parse_error(std::size_t, const std::string&, const json::exception& exception) override {
+    return Refuse(exception.what());
+  }
+
  private:
-  std::vector<std::set<std::string>> keys_;  // of the objects that are open, outermost first
+  // The place of the next value: the document, a new element of the open array, or the member
+  // whose key came last.
+  json* Place() {
+    if (open_.empty()) return &document_;
+    if (!open_.back()->is_array()) return member_;
+    return &open_.back()->get_ref<json::array_t&>().emplace_back();
+  }
+
+  bool Add(json value) {
+    *Place() = std::move(value);
+    return true;
+  }
+
+  bool Open(json::value_t type) {
+    if (open_.size() == kMaxJsonDepth) {
+      return Refuse(absl::StrCat("nested deeper than ", kMaxJsonDepth));
+    }
+    json* place = Place();
+    *place = json(type);
+    open_.push_back(place);
+    return true;
+  }
+
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  bool Refuse(std::string error) {
+    error_ = std::move(error);
+    return false;
+  }
+
+  json document_;
+  std::vector<json*> open_;  // objects and arrays around the next value; stays put while open
+  json* member_ = nullptr;   // in the innermost object
+  std::string error_;
 };
 
 absl::StatusOr<const json*> Find(const json& object, absl::string_view key,
@@ -73,12 +116,10 @@ absl::StatusOr<json> ParseJson(absl::string_view text, absl::string_view origin)
         absl::StrCat(origin, ": not valid JSON: a NUL byte at byte ", place));
   }
   try {
-    StructureGuard guard;
-    return json::parse(text.begin(), text.end(),
-                       [&guard](int depth, json::parse_event_t event, json& parsed) {
-                         return guard(depth, event, parsed);
-                       });
-  } catch (const std::exception& error) {
+    DocumentBuilder builder;
+    if (json::sax_parse(text.begin(), text.end(), &builder)) return builder.TakeDocument();
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": not valid JSON: ", builder.error()));
+  } catch (const std::exception& error) {  // out of memory
     return absl::InvalidArgumentError(absl::StrCat(origin, ": not valid JSON: ", error.what()));
   }
 }

@@ -64,6 +64,19 @@ TEST(SafetensorsHeaderTest, ReadsEveryDType) {
   }
 }
 
+// The time must not grow with the square of the number of tensors: with one that does, this test
+// runs for many minutes.
+TEST(SafetensorsHeaderTest, ReadsHeadersOfManyTensors) {
+  std::string json = "{";
+  for (int i = 0; i < 100000; ++i) {
+    absl::StrAppend(&json, i == 0 ? "" : ",", "\"experts.", i,
+                    R"(":{"dtype":"U8","shape":[1],"data_offsets":[)", i, ",", i + 1, "]}");
+  }
+  const auto header = Parse(SafetensorsBytes(json + "}", 100000));
+  ASSERT_TRUE(header.ok()) << header.status();
+  EXPECT_EQ(header->tensors.size(), 100000u);
+}
+
 struct MalformedHeader {
   const char* what;
   std::string json;
