@@ -66,8 +66,8 @@ TEST(RealModelsTest, CappGpt2RunsOnTokenIds) {
   EXPECT_EQ(completion.text, "");
 }
 
-TEST(RealModelsTest, DummyWeightsRunForEveryPublishedConfigThatIsSmall) {
-  const std::string config = SharedModel("configs/qwen3-0.6b.json");
+TEST(RealModelsTest, DummyWeightsRunFromAConfigAlone) {
+  const std::string config = SharedModel("configs/opt-125m.json");
   if (!std::filesystem::exists(config)) {
     GTEST_SKIP() << "no shared/models/configs beside the checkout";
   }
