@@ -144,7 +144,7 @@ class StatementParser {
     }
     statement.recursive = reader_.SkipName("recursive");
     ++num_loops_;
-    STRATA_ASSIGN_OR_RETURN(statement.body, ParseBody({"endfor", "else"}));
+    STRATA_ASSIGN_OR_RETURN(statement.body, ParseBody({"else", "endfor"}));
     --num_loops_;
     if (reader_.SkipName("else")) {
       STRATA_ASSIGN_OR_RETURN(statement.else_body, ParseWholeBody("endfor"));

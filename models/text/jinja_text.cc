@@ -297,7 +297,7 @@ std::vector<absl::string_view> SplitWords(absl::string_view text, int64_t max_sp
   text = Strip(text, StripSide::kLeft);
   while (!text.empty()) {
     if (max_splits >= 0 && static_cast<int64_t>(words.size()) == max_splits) {
-      words.push_back(Strip(text, StripSide::kRight));
+      words.push_back(text);
       break;
     }
     size_t end = 0;
@@ -317,7 +317,7 @@ std::vector<absl::string_view> SplitWordsFromRight(absl::string_view text, int64
   text = Strip(text, StripSide::kRight);
   while (!text.empty()) {
     if (max_splits >= 0 && static_cast<int64_t>(words.size()) == max_splits) {
-      words.push_back(Strip(text, StripSide::kLeft));
+      words.push_back(text);
       break;
     }
     size_t begin = text.size();

@@ -43,8 +43,8 @@ Tally RenderAll(const std::string& file) {
     if (!rendered.ok()) {
       tally.failures[model] = rendered.status().ToString();
     } else if (*rendered != row["expected"].get<std::string>()) {
-      tally.failures[model] = "rendered:\n" + *rendered + "\nexpected:\n" +
-                              row["expected"].get<std::string>();
+      tally.failures[model] =
+          "rendered:\n" + *rendered + "\nexpected:\n" + row["expected"].get<std::string>();
     }
   }
   return tally;
@@ -59,6 +59,8 @@ TEST(ChatTemplateConformance, Core) {
 
 TEST(ChatTemplateConformance, Other) {
   if (!std::filesystem::exists(kVectors)) GTEST_SKIP() << "no vectors at " << kVectors;
+  // No exceptions are allowed: all 29 pass, the three that plain Jinja2 does not render
+  // (transformers' generation tag, its JSON spacing) included.
   const Tally tally = RenderAll("chat_templates_other.jsonl");
   EXPECT_EQ(tally.num_vectors, 29);
   for (const auto& [model, why] : tally.failures) ADD_FAILURE() << model << ": " << why;
