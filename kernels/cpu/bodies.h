@@ -31,7 +31,10 @@ struct MatMulBody {
   int64_t out_stride;
 };
 
-// The rows and outputs that one task computes.
+// Rows of one task, at most.
+inline constexpr int64_t kMatMulMaxRows = 128;
+
+// The rows (at most kMatMulMaxRows) and outputs that one task computes.
 struct MatMulTile {
   int64_t row_begin;
   int64_t row_end;

@@ -5,8 +5,7 @@
 namespace strata::cpu {
 namespace {
 
-// Rows and outputs of one task, at most.
-constexpr int64_t kTaskRows = 128;
+// Outputs of one task, at most; rows are at most kMatMulMaxRows.
 constexpr int64_t kTaskOuts = 48;
 
 }  // namespace
@@ -32,13 +31,13 @@ absl::Status MatMul(Workspace& workspace, const MatMulArgs& args) {
     body.residual_stride = args.residual.row_stride();
   }
   STRATA_RETURN_IF_ERROR(workspace.ReservePerThread(workspace.bodies.mat_mul_scratch_floats));
-  const int64_t row_tasks = (num_rows + kTaskRows - 1) / kTaskRows;
+  const int64_t row_tasks = (num_rows + kMatMulMaxRows - 1) / kMatMulMaxRows;
   const int64_t out_tasks = (out_dim + kTaskOuts - 1) / kTaskOuts;
   workspace.threads.ParallelFor(row_tasks * out_tasks, [&](int64_t task, int thread) {
-    const int64_t row = task / out_tasks * kTaskRows;
+    const int64_t row = task / out_tasks * kMatMulMaxRows;
     const int64_t out = task % out_tasks * kTaskOuts;
     const MatMulTile tile = {.row_begin = row,
-                             .row_end = std::min(num_rows, row + kTaskRows),
+                             .row_end = std::min(num_rows, row + kMatMulMaxRows),
                              .out_begin = out,
                              .out_end = std::min(out_dim, out + kTaskOuts)};
     workspace.bodies.mat_mul(body, tile, workspace.ScratchOf(thread));

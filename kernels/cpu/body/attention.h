@@ -17,28 +17,25 @@ namespace {
 inline constexpr int64_t kChunk = 256;  // kAttentionChunk of kernels/ops/attention.h
 
 // scores[r][j] = queries[r] . keys[j]
-template <int kRows, int kKeys, typename T>
-void ScoreTile(const AttentionChunkBody& body, int64_t row, int64_t key) {
-  const float* q[kRows];
-  const T* k[kKeys];
-  for (int r = 0; r < kRows; ++r) q[r] = body.queries + (row + r) * body.query_stride;
-  for (int j = 0; j < kKeys; ++j) k[j] = static_cast<const T*>(body.keys[key + j]);
-  Vec acc[kRows][kKeys] = {};
-  DotTile<kRows, kKeys>(q, k, 0, body.head_dim, acc);
-  for (int r = 0; r < kRows; ++r) {
-    for (int j = 0; j < kKeys; ++j) body.scores[(row + r) * kChunk + key + j] = Sum(acc[r][j]);
-  }
-}
+template <typename T>
+struct ScoreTiles {
+  const AttentionChunkBody& body;
 
-template <int kRows, int kKeys, typename T>
-inline void ScoreTileUpTo(int64_t rows, int64_t keys, const AttentionChunkBody& body, int64_t row,
-                          int64_t key) {
-  if (rows >= kRows && keys >= kKeys) return ScoreTile<kRows, kKeys, T>(body, row, key);
-  if constexpr (kKeys > 1) {
-    if (keys < kKeys) return ScoreTileUpTo<kRows, kKeys - 1, T>(rows, keys, body, row, key);
+  template <int kRows, int kKeys>
+  void Tile(int64_t row, int64_t key) const {
+    const float* q[kRows];
+    const T* k[kKeys];
+    for (int r = 0; r < kRows; ++r) q[r] = body.queries + (row + r) * body.query_stride;
+    for (int j = 0; j < kKeys; ++j) k[j] = static_cast<const T*>(body.keys[key + j]);
+    Vec acc[kRows][kKeys] = {};
+    DotTile<kRows, kKeys, T>(q, k, body.head_dim, nullptr, acc);
+    float sums[kRows][kKeys];
+    SumTile(acc, sums);
+    for (int r = 0; r < kRows; ++r) {
+      for (int j = 0; j < kKeys; ++j) body.scores[(row + r) * kChunk + key + j] = sums[r][j];
+    }
   }
-  if constexpr (kRows > 1) return ScoreTileUpTo<kRows - 1, kKeys, T>(rows, keys, body, row, key);
-}
+};
 
 // Turns the scores of a row into exp(score - max), zero outside of what the row sees up to whole
 // vectors, and notes max and sum.
@@ -140,11 +137,7 @@ void AttentionChunkOf(const AttentionChunkBody& body) {
     begin = begin < body.visible_begin[r] ? begin : body.visible_begin[r];
     end = end > body.visible_end[r] ? end : body.visible_end[r];
   }
-  for (int64_t key = begin; key < end; key += kTileOuts) {
-    for (int64_t row = 0; row < body.num_rows; row += kTileRows) {
-      ScoreTileUpTo<kTileRows, kTileOuts, T>(body.num_rows - row, end - key, body, row, key);
-    }
-  }
+  ForTiles(0, body.num_rows, begin, end, ScoreTiles<T>{body});
   for (int64_t row = 0; row < body.num_rows; ++row) {
     SoftmaxWeights(body, row);
     for (int64_t c = 0; c < body.out_stride; c += kLanes) {

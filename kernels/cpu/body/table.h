@@ -11,7 +11,7 @@ namespace {
 
 constexpr Bodies kBodies = {
     .mat_mul = MatMul,
-    .mat_mul_scratch_floats = 0,
+    .mat_mul_scratch_floats = kPanelOuts * kPanelDepth + kPanelRows * kPanelOuts * kLanes,
     .attention_chunk = AttentionChunk,
     .attention_fold = AttentionFold,
     .scale = Scale,
