@@ -33,11 +33,18 @@ def word_problem_document(source: TrainingProblems, num_problems: int) -> list[S
 
 
 def python_task_document(source: TrainingProblems, num_tasks: int) -> list[Segment]:
+    """The function's name counts in full in the second and third test too: there it can be copied
+    from the first, which is how the model learns to copy it into the program."""
     segments: list[Segment] = []
     for index in range(num_tasks):
         task = source.python_task()
         lead = "\n\n" if index else ""
-        segments.append((lead + mbpp_task(task.text, task.tests), QUESTION_WEIGHT))
+        first, *others = (lead + mbpp_task(task.text, task.tests)).split("\nassert ")
+        segments.append((first, QUESTION_WEIGHT))
+        for number, test in enumerate(others):
+            name, bracket, rest = test.partition("(")
+            segments.append((f"\nassert {name}", 1.0 if number else QUESTION_WEIGHT))
+            segments.append((bracket + rest, QUESTION_WEIGHT))
         segments.append((f"{task.code}\n[DONE]", 1.0))
     return segments
 
@@ -83,7 +90,7 @@ def sample_document(source: TrainingProblems, max_problems: int, drill: float) -
     if form < drill:
         return arithmetic_document(rng, 8)
     form = rng.random()
-    if form < 0.62:
+    if form < 0.52:
         return word_problem_document(source, rng.randint(1, max_problems))
     if form < 0.92:
         return python_task_document(source, rng.randint(1, max(1, max_problems - 2)))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import distributed, multiprocessing
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -31,9 +32,8 @@ SEED = 17
 VOCAB_SIZE = 1024
 MAX_POSITIONS = 1024
 ROPE_THETA = 10000.0
-NUM_THREADS = 1
-DECAY_SHARE = 0.35
-CHECKPOINT_STEPS = 200
+NUM_PROCESSES = 2
+CHECKPOINT_STEPS = 100
 # The pre-tokenizer of Qwen2: each digit stands alone.
 SPLIT_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -54,7 +54,8 @@ class Stage:
 
 STAGES = (
     Stage(until=600, num_rows=16, row_length=192, max_problems=2, drill=0.3),
-    Stage(until=math.inf, num_rows=5, row_length=576, max_problems=7, drill=0.3),
+    Stage(until=800, num_rows=5, row_length=576, max_problems=7, drill=0.3),
+    Stage(until=math.inf, num_rows=6, row_length=576, max_problems=7, drill=0.3),
 )
 
 
@@ -128,60 +129,90 @@ def create_optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     ]
 
 
-def learning_rate_factor(step: int, num_steps: int) -> float:
-    """Short warm-up, constant, then linear to zero."""
-    return min(1.0, (step + 1) / 50, (num_steps - step) / (DECAY_SHARE * num_steps))
+def learning_rate_factor(step: int, num_steps: int, num_decay_steps: int) -> float:
+    """Short warm-up, constant, then linear to zero over the last steps."""
+    return min(1.0, (step + 1) / 50, (num_steps - step) / num_decay_steps)
 
 
-def batch_loss(model: torch.nn.Module, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def weighted_loss(model: torch.nn.Module, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Sum of the losses of the tokens after the first, each times its weight."""
     logits = model(ids[:, :-1]).logits
     losses = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-    targets = weights[:, 1:].flatten()
-    return (losses * targets).sum() / targets.sum()
+    return (losses * weights[:, 1:].flatten()).sum()
 
 
-def train(num_steps: int, work: Path, tokenizer: Tokenizer, output: Path) -> None:
+def backward_in_parallel(
+    model: torch.nn.Module, ids: torch.Tensor, weights: torch.Tensor, rank: int,
+) -> float:
+    """Leaves the gradient of the batch's mean loss in every process; returns that loss.
+
+    Each process takes its share of the rows. One thread in each of two processes is quicker than
+    two threads in one when the cores are shared with others: the processes meet once a step.
+    """
+    share = slice(rank, None, NUM_PROCESSES)
+    loss = weighted_loss(model, ids[share], weights[share]) / weights[:, 1:].sum()
+    loss.backward()
+    parameters = list(model.parameters())
+    flat = torch.cat([p.grad.flatten() for p in parameters] + [loss.detach().view(1)])
+    distributed.all_reduce(flat)
+    for parameter, grad in zip(parameters, flat.split([p.numel() for p in parameters] + [1])):
+        parameter.grad.copy_(grad.view_as(parameter))
+    return flat[-1].item()
+
+
+def train(rank: int, num_steps: int, num_decay_steps: int, work: Path, output: Path) -> None:
     """Trains, from the checkpoint in `work` if there is one, and exports the model."""
+    torch.set_num_threads(1)
+    meeting = f"file://{(work / 'processes').resolve()}"
+    distributed.init_process_group(
+        "gloo", init_method=meeting, rank=rank, world_size=NUM_PROCESSES)
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     model = create_model(tokenizer)
     optimizers = create_optimizers(model)
     base_rates = [o.param_groups[0]["lr"] for o in optimizers]
-    checkpoint, first_step, seconds = work / "checkpoint.pt", 0, 0.0
+    checkpoint, partial = work / "checkpoint.pt", work / "checkpoint.part"
+    first_step, seconds, num_tokens = 0, 0.0, 0
     if checkpoint.exists():
         state = torch.load(checkpoint)
         model.load_state_dict(state["model"])
         for optimizer, saved in zip(optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
         first_step, seconds = state["step"], state["seconds"]
-    print(f"{sum(p.numel() for p in model.parameters())} parameters, from step {first_step}")
+        num_tokens = state["num_tokens"]
+    if rank == 0:
+        num_parameters = sum(p.numel() for p in model.parameters())
+        print(f"{num_parameters} parameters, from step {first_step}", flush=True)
 
     source = TrainingProblems(SEED)
-    started, num_tokens = time.monotonic() - seconds, 0
+    started = time.monotonic() - seconds
     for step in range(first_step, num_steps):
         stage = next(s for s in STAGES if step < s.until)
         source.rng = random.Random(f"{SEED}-{step}")
         ids, weights = sample_batch(
             tokenizer, source, stage.num_rows, stage.row_length, stage.max_problems, stage.drill)
-        loss = batch_loss(model, ids, weights)
-        loss.backward()
+        loss = backward_in_parallel(model, ids, weights, rank)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        factor = learning_rate_factor(step, num_steps, num_decay_steps)
         for optimizer, rate in zip(optimizers, base_rates):
-            optimizer.param_groups[0]["lr"] = rate * learning_rate_factor(step, num_steps)
+            optimizer.param_groups[0]["lr"] = rate * factor
             optimizer.step()
             optimizer.zero_grad()
         num_tokens += stage.num_rows * stage.row_length
         seconds = time.monotonic() - started
-        if (step + 1) % 20 == 0:
-            print(f"step {step + 1} loss {loss.item():.4f} {seconds:.0f} s {num_tokens} tokens",
+        if rank == 0 and (step + 1) % 20 == 0:
+            print(f"step {step + 1} loss {loss:.4f} {seconds:.0f} s {num_tokens} tokens",
                   flush=True)
-        if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == num_steps:
+        if rank == 0 and ((step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == num_steps):
             gsm, mbpp = greedy_matches(model, tokenizer)
             print(f"step {step + 1} held-out greedy match: gsm {gsm:.2f} mbpp {mbpp:.2f}",
                   flush=True)
             torch.save({
                 "model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers],
-                "step": step + 1, "seconds": seconds,
-            }, checkpoint)
-    export(model, tokenizer, output)
+                "step": step + 1, "seconds": seconds, "num_tokens": num_tokens,
+            }, partial)
+            partial.replace(checkpoint)
+    if rank == 0:
+        export(model, tokenizer, output)
 
 
 def export(model: LlamaForCausalLM, tokenizer: Tokenizer, output: Path) -> None:
@@ -212,16 +243,18 @@ def write_json(path: Path, value: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--decay", type=int, default=400, help="steps of falling learning rate")
     parser.add_argument("--work", type=Path, default=HERE / "run", help="checkpoints go here")
     parser.add_argument("--output", type=Path, default=HERE / "model")
     args = parser.parse_args()
-    torch.set_num_threads(NUM_THREADS)
     args.work.mkdir(parents=True, exist_ok=True)
+    (args.work / "processes").unlink(missing_ok=True)
     saved = args.work / "tokenizer.json"
     if not saved.exists():
         train_tokenizer().save(str(saved))
-    train(args.steps, args.work, Tokenizer.from_file(str(saved)), args.output)
+    job = args.steps, args.decay, args.work, args.output
+    multiprocessing.start_processes(train, job, NUM_PROCESSES, start_method="fork")
 
 
 if __name__ == "__main__":
