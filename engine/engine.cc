@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cuda/cuda_backend.h"
 
 namespace strata {
 namespace {
@@ -14,6 +15,16 @@ int64_t NumUsableCores() {
   cpu_set_t cores;
   if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
   return CPU_COUNT(&cores);
+}
+
+absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const EngineOptions& options) {
+  if (options.device.kind != DeviceChoice::Kind::kCpu) {
+    absl::StatusOr<std::unique_ptr<Backend>> cuda = CreateCudaBackend(options.device.index);
+    const bool wanted = options.device.kind == DeviceChoice::Kind::kCuda;
+    if (cuda.ok() || wanted || !absl::IsUnavailable(cuda.status())) return cuda;
+  }
+  const int64_t num_threads = options.num_threads > 0 ? options.num_threads : NumUsableCores();
+  return CpuBackend::Create({.num_threads = static_cast<int>(num_threads)});
 }
 
 }  // namespace
@@ -56,9 +67,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
   } else {
     STRATA_ASSIGN_OR_RETURN(engine->weights_, WeightStore::OpenCheckpoint(files.directory, units));
   }
-  const int64_t num_threads = options.num_threads > 0 ? options.num_threads : NumUsableCores();
-  STRATA_ASSIGN_OR_RETURN(engine->backend_,
-                          CpuBackend::Create({.num_threads = static_cast<int>(num_threads)}));
+  STRATA_ASSIGN_OR_RETURN(engine->backend_, MakeBackend(options));
   return engine;
 }
 

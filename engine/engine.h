@@ -20,12 +20,20 @@
 
 namespace strata {
 
+// Where to compute.
+struct DeviceChoice {
+  enum class Kind : uint8_t { kAuto, kCpu, kCuda };
+  Kind kind = Kind::kAuto;  // auto: CUDA if a device is there, else the CPU
+  int index = 0;            // of the CUDA device
+};
+
 enum class LoadFormat : uint8_t { kAuto, kDummy };
 
 struct EngineOptions {
   std::string model;  // a directory, a config file (dummy weights), or a Hugging Face id
   HubCacheOptions hub_cache;
   LoadFormat load_format = LoadFormat::kAuto;
+  DeviceChoice device;
   std::optional<DType> kv_dtype;  // none: the checkpoint's precision
   int64_t num_threads = 0;        // 0: one per core this process may use
   uint64_t seed = 0;              // of dummy weights

@@ -23,6 +23,7 @@ inline int ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kDataLoss:
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kUnavailable:
       return kExitBadInput;
     case absl::StatusCode::kResourceExhausted:
       return kExitDoesNotFit;

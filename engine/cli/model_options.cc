@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
 
@@ -21,6 +23,19 @@ absl::StatusOr<std::optional<DType>> ParseFormat(absl::string_view option,
   }
   return absl::InvalidArgumentError(
       absl::StrCat(option, ": expected auto, fp32, bf16 or fp16, got '", name, "'"));
+}
+
+absl::StatusOr<DeviceChoice> ParseDevice(const std::string& name) {
+  if (name == "auto") return DeviceChoice{};
+  if (name == "cpu") return DeviceChoice{.kind = DeviceChoice::Kind::kCpu};
+  DeviceChoice cuda = {.kind = DeviceChoice::Kind::kCuda};
+  if (name == "cuda") return cuda;
+  if (absl::StartsWith(name, "cuda:") && absl::SimpleAtoi(name.substr(5), &cuda.index) &&
+      cuda.index >= 0) {
+    return cuda;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--device: expected auto, cpu or cuda[:N], got '", name, "'"));
 }
 
 }  // namespace
@@ -57,13 +72,7 @@ absl::StatusOr<EngineOptions> ToEngineOptions(const ModelOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--load-format: expected auto or dummy, got '", options.load_format, "'"));
   }
-  if (options.device == "cuda" || options.device.rfind("cuda:", 0) == 0) {
-    return absl::UnavailableError("--device cuda: this build of strata has no CUDA backend");
-  }
-  if (options.device != "auto" && options.device != "cpu") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--device: expected auto, cpu or cuda[:N], got '", options.device, "'"));
-  }
+  STRATA_ASSIGN_OR_RETURN(engine.device, ParseDevice(options.device));
   STRATA_ASSIGN_OR_RETURN(const std::optional<DType> weights,
                           ParseFormat("--weights", options.weights));
   if (weights.has_value()) {

@@ -122,6 +122,8 @@ TEST_F(GenerateCommandTest, BadInputEndsWithCodeTwoAndANamedCause) {
       {"--kv", [](GenerateOptions& o) { o.model.kv = "fp12"; }},
       {"int4", [](GenerateOptions& o) { o.model.kv = "int4"; }},
       {"--device", [](GenerateOptions& o) { o.model.device = "tpu"; }},
+      {"cuda:x", [](GenerateOptions& o) { o.model.device = "cuda:x"; }},
+      {"CUDA", [](GenerateOptions& o) { o.model.device = "cuda:7"; }},
       {"temperature", [](GenerateOptions& o) { o.sampling.temperature = -1.0; }},
       {"'x'", [](GenerateOptions& o) { o.prompt_ids = "1,x"; }},
       {"1000000", [](GenerateOptions& o) { o.prompt_ids = "1000000"; }},
