@@ -103,7 +103,10 @@ def held_out_rows(num_rows: int = 40) -> list[tuple[str, str]]:
         (gsm_prompt([train[i] for i in shots[n]], test[n]["question"]), " " + test[n]["answer"])
         for n in range(num_rows)
     ]
-    mbpp = [(mbpp_prompt(tasks[:3], row), row["code"]) for row in tasks[3 : 3 + num_rows // 2]]
+    mbpp = [
+        (mbpp_prompt(tasks[:3], row), row["code"] + "\n[DONE")
+        for row in tasks[3 : 3 + num_rows // 2]
+    ]
     return gsm + mbpp
 
 
@@ -243,8 +246,8 @@ def write_json(path: Path, value: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1600)
-    parser.add_argument("--decay", type=int, default=400, help="steps of falling learning rate")
+    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--decay", type=int, default=1600, help="steps of falling learning rate")
     parser.add_argument("--work", type=Path, default=HERE / "run", help="checkpoints go here")
     parser.add_argument("--output", type=Path, default=HERE / "model")
     args = parser.parse_args()
