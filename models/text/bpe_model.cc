@@ -121,7 +121,8 @@ absl::StatusOr<std::unique_ptr<BpeModel>> BpeModel::Create(const Vocabulary& voc
   model->joined_.reserve(merges.size());
   const std::string& prefix = options.continuing_subword_prefix;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const auto& [left, right] = merges[rank];
+    const std::string& left = merges[rank].first;
+    const std::string& right = merges[rank].second;
     const auto unknown = [&](absl::string_view token) {
       return absl::InvalidArgumentError(absl::StrCat(origin, ": merge ", rank, " ('", left, "', '",
                                                      right, "'): token '", token,
