@@ -1,0 +1,133 @@
+#include "offload/weight_store.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "offload/checkpoint/safetensors_writer.h"
+
+namespace strata {
+namespace {
+
+class WeightStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = absl::StrCat(::testing::TempDir(), "weight_store_",
+                              ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::create_directories(directory_);
+    values_.resize(6 * 4);
+    std::iota(values_.begin(), values_.end(), 0.0f);
+    Write({{.name = "norm", .shape = {6}}, {.name = "matrix", .shape = {6, 4}}});
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  // Every f32 tensor holds 0, 1, 2, ...
+  void Write(std::vector<SafetensorsDeclaration> tensors) {
+    std::vector<SafetensorsContent> contents;
+    for (const SafetensorsDeclaration& tensor : tensors) {
+      contents.push_back(
+          {.name = tensor.name,
+           .dtype = tensor.dtype,
+           .shape = tensor.shape,
+           .bytes = absl::MakeConstSpan(
+               reinterpret_cast<const std::byte*>(values_.data()),
+               static_cast<size_t>(BytesOf(tensor.dtype, tensor.shape.NumElements())))});
+    }
+    ASSERT_TRUE(WriteSafetensors(directory_ + "/model.safetensors", contents, {}).ok());
+  }
+
+  absl::StatusOr<std::unique_ptr<WeightStore>> Open(std::vector<TensorSpec> specs) {
+    return WeightStore::OpenCheckpoint(directory_, {std::move(specs)});
+  }
+
+  std::string directory_;
+  std::vector<float> values_;
+};
+
+std::vector<float> Row(const TensorView& view, int64_t row) {
+  const float* data = view.Row<float>(row);
+  return std::vector<float>(data, data + view.num_columns());
+}
+
+TEST_F(WeightStoreTest, LendsTensorsInPlaceInTheOrderOfTheirSpecs) {
+  auto store = Open({{.names = {"matrix"}, .shape = {6, 4}}, {.names = {"norm"}, .shape = {6}}});
+  ASSERT_TRUE(store.ok()) << store.status();
+  const WeightLease lease = *(*store)->Acquire(0);
+  ASSERT_EQ(lease.tensors().size(), 2u);
+  EXPECT_EQ(Row(lease.tensors()[0], 5), (std::vector<float>{20, 21, 22, 23}));
+  EXPECT_EQ(lease.tensors()[1].shape(), Shape({6}));
+  EXPECT_EQ((*store)->copied_bytes(), 0);
+  EXPECT_EQ((*store)->total_bytes(), (24 + 6) * 4);
+  EXPECT_EQ((*store)->unit_bytes(0), (24 + 6) * 4);
+}
+
+TEST_F(WeightStoreTest, TriesEveryNameAndSharesOneTensor) {
+  const TensorSpec spec = {.names = {"model.matrix", "matrix"}, .shape = {6, 4}};
+  auto store = WeightStore::OpenCheckpoint(directory_, {{spec}, {spec}});
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->total_bytes(), 24 * 4);
+  EXPECT_EQ((*store)->Acquire(0)->tensors()[0].data(), (*store)->Acquire(1)->tensors()[0].data());
+}
+
+TEST_F(WeightStoreTest, CutsRowsInPlace) {
+  auto store = Open({{.names = {"matrix"}, .shape = {2, 4}, .first_row = 3, .stored_rows = 6}});
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ(Row((*store)->Acquire(0)->tensors()[0], 1), (std::vector<float>{16, 17, 18, 19}));
+  EXPECT_EQ((*store)->copied_bytes(), 0);
+}
+
+TEST_F(WeightStoreTest, TransposesConv1dAndItsParts) {
+  // [in = 6, out = 4]: the promised rows 2 and 3 are columns 2 and 3.
+  auto store = Open({{.names = {"matrix"},
+                      .shape = {2, 6},
+                      .layout = StoredLayout::kTransposed,
+                      .first_row = 2,
+                      .stored_rows = 4}});
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ(Row((*store)->Acquire(0)->tensors()[0], 0), (std::vector<float>{2, 6, 10, 14, 18, 22}));
+  EXPECT_EQ((*store)->copied_bytes(), 2 * 6 * 4);
+}
+
+TEST_F(WeightStoreTest, CopiesWhatIsNotAligned) {
+  Write({{.name = "byte", .dtype = DType::kU8, .shape = {1}}, {.name = "matrix", .shape = {6, 4}}});
+  auto store = Open({{.names = {"matrix"}, .shape = {6, 4}}});
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ(Row((*store)->Acquire(0)->tensors()[0], 1), (std::vector<float>{4, 5, 6, 7}));
+  EXPECT_EQ((*store)->copied_bytes(), 24 * 4);
+}
+
+TEST_F(WeightStoreTest, RefusesByNameWhatDoesNotMatch) {
+  absl::Status status = Open({{.names = {"a", "b"}, .shape = {6}}}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.message().find("'a' or 'b'"), absl::string_view::npos) << status;
+  status = Open({{.names = {"matrix"}, .shape = {4, 6}}}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("expected [4, 6] f32, f16 or bf16, got [6, 4] f32"),
+            absl::string_view::npos)
+      << status;
+  Write({{.name = "norm", .dtype = DType::kI32, .shape = {6}}});
+  status = Open({{.names = {"norm"}, .shape = {6}}}).status();
+  EXPECT_NE(status.message().find("i32"), absl::string_view::npos) << status;
+}
+
+TEST_F(WeightStoreTest, DummyWeightsAreSeededSharedAndNormsAreOnes) {
+  const std::vector<TensorSpec> unit = {{.names = {"w"}, .shape = {3, 5}},
+                                        {.names = {"n"}, .shape = {5}, .is_norm_weight = true}};
+  const auto make = [&](uint64_t seed) {
+    return *WeightStore::MakeDummy({.dtype = DType::kF32, .seed = seed}, {unit, unit});
+  };
+  const std::unique_ptr<WeightStore> a = make(1);
+  const std::unique_ptr<WeightStore> b = make(1);
+  const std::unique_ptr<WeightStore> c = make(2);
+  EXPECT_EQ(Row(a->Acquire(0)->tensors()[0], 2), Row(b->Acquire(0)->tensors()[0], 2));
+  EXPECT_NE(Row(a->Acquire(0)->tensors()[0], 2), Row(c->Acquire(0)->tensors()[0], 2));
+  EXPECT_EQ(a->Acquire(0)->tensors()[0].data(), a->Acquire(1)->tensors()[0].data());
+  EXPECT_EQ(Row(a->Acquire(0)->tensors()[1], 0), std::vector<float>(5, 1.0f));
+  EXPECT_EQ(a->total_bytes(), (15 + 5) * 4);
+}
+
+}  // namespace
+}  // namespace strata
