@@ -18,9 +18,8 @@
 namespace strata {
 namespace {
 
-constexpr int64_t kFewshotSeed = 1234;     // the harness's default fewshot_seed
-constexpr int64_t kDefaultNumFewshot = 5;  // num_fewshot of the harness task
-constexpr int64_t kMaxNewTokens = 256;     // the harness's default max_gen_toks
+constexpr int64_t kFewshotSeed = 1234;  // the harness's default fewshot_seed
+constexpr int64_t kMaxNewTokens = 256;  // the harness's default max_gen_toks
 
 absl::StatusOr<Gsm8kRow> ParseRow(absl::string_view line, const std::string& origin) {
   STRATA_ASSIGN_OR_RETURN(const nlohmann::json row, ParseJson(line, origin));
@@ -69,14 +68,11 @@ std::vector<std::vector<int64_t>> DrawGsm8kShots(int64_t num_train_rows, int64_t
                                                  int64_t num_fewshot) {
   STRATA_CHECK(0 <= num_fewshot && num_fewshot <= num_train_rows,
                "there are not more shots than training rows");
-  const int64_t num_drawn = std::max(num_fewshot, std::min(kDefaultNumFewshot, num_train_rows));
   PythonRandom random(static_cast<uint64_t>(kFewshotSeed));
   std::vector<std::vector<int64_t>> shots;
   shots.reserve(static_cast<size_t>(num_rows));
   for (int64_t row_index = 0; row_index < num_rows; ++row_index) {
-    std::vector<int64_t> drawn = random.Sample(num_train_rows, num_drawn);
-    drawn.resize(static_cast<size_t>(num_fewshot));
-    shots.push_back(std::move(drawn));
+    shots.push_back(random.Sample(num_train_rows, num_fewshot));
   }
   return shots;
 }

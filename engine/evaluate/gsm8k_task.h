@@ -31,9 +31,7 @@ absl::StatusOr<std::vector<Gsm8kRow>> LoadGsm8kRows(const std::string& path);
 absl::StatusOr<std::string> Gsm8kTrainPath(absl::string_view test_path);
 
 // The training rows to show for each of the first `num_rows` test rows, in prompt order:
-// [num_rows][num_fewshot]. Five are drawn for a row and the first `num_fewshot` of them are used;
-// only for more than five shots are as many drawn as are shown. (The harness draws `num_fewshot`
-// whatever it is: the two agree at 5 and above, and for 0.) Needs num_fewshot <= num_train_rows.
+// [num_rows][num_fewshot]. Needs num_fewshot <= num_train_rows.
 std::vector<std::vector<int64_t>> DrawGsm8kShots(int64_t num_train_rows, int64_t num_rows,
                                                  int64_t num_fewshot);
 

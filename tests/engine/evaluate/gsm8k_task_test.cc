@@ -69,14 +69,14 @@ TEST_F(Gsm8kTaskTest, BuildsPromptsFromDrawnExamples) {
   EXPECT_EQ(task->description().num_rows, 3);
 }
 
-TEST_F(Gsm8kTaskTest, FewerShotsAreAPrefixAndALimitIsAPrefix) {
+TEST_F(Gsm8kTaskTest, FewerShotsAreDrawnOnTheirOwnAndALimitIsAPrefix) {
   const std::string path = WriteSmallSet();
   const absl::StatusOr<Gsm8kTask> two =
       Gsm8kTask::Create({.test_path = path, .num_fewshot = 2, .limit = 2});
   ASSERT_TRUE(two.ok()) << two.status();
   EXPECT_EQ(two->num_items(), 2);
   EXPECT_EQ(two->description().num_rows, 3);
-  const std::vector<int64_t> shots = DrawGsm8kShots(7, 3, 5)[1];
+  const std::vector<int64_t> shots = DrawGsm8kShots(7, 3, 2)[1];
   EXPECT_EQ(
       two->Item(1).prompt,
       absl::StrCat("Question: tq", shots[0], "\nAnswer: ta\n#### ", shots[0], "\n\nQuestion: tq",
