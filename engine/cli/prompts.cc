@@ -34,11 +34,12 @@ absl::StatusOr<std::vector<int32_t>> EncodeChat(const json& messages, const Engi
   if (!engine.chat_template().has_value()) {
     return absl::InvalidArgumentError("--chat: the model has no chat template");
   }
-  STRATA_ASSIGN_OR_RETURN(const std::string text,
-                          engine.chat_template()->Render({.messages = messages,
-                                                          .add_generation_prompt = true,
-                                                          .bos_token = tokenizer->bos_token(),
-                                                          .eos_token = tokenizer->eos_token()}));
+  STRATA_ASSIGN_OR_RETURN(
+      const std::string text,
+      engine.chat_template()->Render(
+          {.messages = messages.dump(-1, ' ', false, json::error_handler_t::replace),
+           .add_generation_prompt = true,
+           .now = absl::ToCivilSecond(absl::Now(), absl::LocalTimeZone())}));
   // The template has written the special tokens already.
   return tokenizer->Encode(text, {.special_tokens = EncodeOptions::SpecialTokens::kOmit});
 }
