@@ -1,0 +1,167 @@
+#include "tests/kernels/cpu/cpu_backends.h"
+#include "tests/support/cases/attention_cases.h"
+
+namespace strata::test {
+namespace {
+
+using CpuAttentionTest = CpuTest;
+
+TEST_P(CpuAttentionTest, MatchesTheOracleWithAnyThreads) {
+  for (const AttentionCase& c : AttentionCases()) ExpectCorrect<AttentionProblem>(c);
+}
+
+// Each sequence gives the same bits alone and in a ragged batch.
+TEST_P(CpuAttentionTest, BitsDoNotDependOnTheBatch) {
+  for (const AttentionCase& c : AttentionCases()) {
+    if (c.sequences.size() < 2) continue;
+    SCOPED_TRACE(c.ToString());
+    AttentionProblem whole(c);
+    AttentionProblem alone(c);
+    ASSERT_TRUE(whole.Run(With(1)).ok());
+    for (size_t i = 0; i < c.sequences.size(); ++i) {
+      ASSERT_TRUE(
+          alone.RunPart(With(2), static_cast<int64_t>(i), 0, c.sequences[i].num_queries).ok());
+    }
+    EXPECT_TRUE(alone.Bits() == whole.Bits());
+  }
+}
+
+// A prompt gives the same bits in one piece and in pieces of any size.
+TEST_P(CpuAttentionTest, BitsDoNotDependOnThePrefillChunks) {
+  for (const int64_t window : {0, 60, 300}) {
+    const AttentionCase c = {.sequences = {{10, 530}},
+                             .num_q_heads = 6,
+                             .num_kv_heads = 2,
+                             .head_dim = 24,
+                             .v_head_dim = 24,
+                             .sliding_window = window,
+                             .kv_dtype = DType::kBF16};
+    AttentionProblem whole(c);
+    ASSERT_TRUE(whole.Run(With(2)).ok());
+    for (const int64_t piece : {1, 7, 64, 256, 529}) {
+      AttentionProblem pieces(c);
+      for (int64_t begin = 0; begin < 530; begin += piece) {
+        ASSERT_TRUE(pieces.RunPart(With(3), 0, begin, std::min<int64_t>(530, begin + piece)).ok());
+      }
+      EXPECT_TRUE(pieces.Bits() == whole.Bits()) << "window " << window << " piece " << piece;
+    }
+  }
+}
+
+// Attention over parts of the pages, merged, is attention over all of them: what placement on
+// several tiers rests on. The first part ends at a chunk's end, so it is asked as a prefix.
+TEST_P(CpuAttentionTest, WindowsThatFreeTheirFirstPagesStillWork) {
+  const AttentionCase c = {.sequences = {{600, 2}}, .num_q_heads = 2, .sliding_window = 50};
+  AttentionProblem whole(c);
+  ASSERT_TRUE(whole.Run(With(1)).ok());
+  AttentionProblem freed(c);
+  AttentionArgs args = freed.Args();
+  KvSequence sequence = args.kv.sequences[0];
+  std::vector<void*> pages(sequence.pages.begin(), sequence.pages.end());
+  for (size_t page = 0; page < 551 / 16; ++page) pages[page] = nullptr;
+  sequence.pages = pages;
+  args.kv.sequences = absl::MakeConstSpan(&sequence, 1);
+  ASSERT_TRUE(With(1).Attention(args).ok());
+  EXPECT_TRUE(freed.Bits() == whole.Bits());
+}
+
+TEST_P(CpuAttentionTest, LogSumExpMayBeAbsent) {
+  const AttentionCase c = {.sequences = {{20, 4}}, .num_q_heads = 2};
+  AttentionProblem with(c);
+  AttentionProblem without(c);
+  ASSERT_TRUE(with.Run(With(1)).ok());
+  AttentionArgs args = without.Args();
+  args.log_sum_exp = {};
+  ASSERT_TRUE(With(1).Attention(args).ok());
+  EXPECT_TRUE(ValuesOf(args.out) == ValuesOf(with.Args().out));
+  EXPECT_TRUE(without.Untouched());
+}
+
+// A long context is split over threads in waves of chunks; the bits stay.
+TEST_P(CpuAttentionTest, LongContextsSplitOverThreads) {
+  const AttentionCase c = {.sequences = {{5000, 1}},
+                           .num_q_heads = 4,
+                           .num_kv_heads = 2,
+                           .head_dim = 16,
+                           .v_head_dim = 16,
+                           .kv_dtype = DType::kF16};
+  ExpectCorrect<AttentionProblem>(c);
+}
+
+// Keys and values arrive in the pages rounded to nearest even, at their place and nowhere else.
+TEST_P(CpuAttentionTest, AppendKvWritesItsRowsOnly) {
+  for (const AttentionCase& c : AttentionCases()) {
+    SCOPED_TRACE(c.ToString());
+    const KvLayout layout = LayoutOf(c);
+    int64_t num_tokens = 0;
+    std::vector<KvPages> pages;
+    std::vector<KvSequence> sequences;
+    for (const SequenceCase& sequence : c.sequences) {
+      pages.emplace_back(layout, sequence.first_position + sequence.num_queries, 9);
+    }
+    for (size_t i = 0; i < c.sequences.size(); ++i) {
+      sequences.push_back({.pages = pages[i].pages(),
+                           .first_query = num_tokens,
+                           .num_queries = c.sequences[i].num_queries,
+                           .first_position = c.sequences[i].first_position});
+      num_tokens += c.sequences[i].num_queries;
+    }
+    TestTensor keys(TestTensor::Role::kInput, DType::kF32, {num_tokens, c.num_kv_heads, c.head_dim},
+                    c.placement);
+    TestTensor values(TestTensor::Role::kInput, DType::kF32,
+                      {num_tokens, c.num_kv_heads, c.v_head_dim}, c.placement);
+    keys.FillNormal(1);
+    values.FillNormal(2);
+
+    // What the pages should hold: what they held, with the rows of the tokens replaced.
+    std::vector<std::vector<uint8_t>> expected;
+    for (const KvSequence& sequence : sequences) {
+      for (void* page : sequence.pages) {
+        const uint8_t* bytes = static_cast<const uint8_t*>(page);
+        expected.emplace_back(bytes, bytes + layout.PageBytes());
+      }
+    }
+    const std::vector<double> key_values = keys.Values();
+    const std::vector<double> value_values = values.Values();
+    size_t first_page = 0;
+    for (const KvSequence& sequence : sequences) {
+      for (int64_t i = 0; i < sequence.num_queries; ++i) {
+        const int64_t position = sequence.first_position + i;
+        uint8_t* page =
+            expected[first_page + static_cast<size_t>(position / layout.page_size)].data();
+        for (int64_t head = 0; head < layout.num_kv_heads; ++head) {
+          const int64_t row = (sequence.first_query + i) * layout.num_kv_heads + head;
+          const int64_t slot = position % layout.page_size;
+          for (int64_t k = 0; k < layout.head_dim; ++k) {
+            WriteElement(page + layout.KeyOffset(head), layout.dtype, slot * layout.head_dim + k,
+                         key_values[static_cast<size_t>(row * layout.head_dim + k)]);
+          }
+          for (int64_t k = 0; k < layout.v_head_dim; ++k) {
+            WriteElement(page + layout.ValueOffset(head), layout.dtype,
+                         slot * layout.v_head_dim + k,
+                         value_values[static_cast<size_t>(row * layout.v_head_dim + k)]);
+          }
+        }
+      }
+      first_page += sequence.pages.size();
+    }
+
+    ASSERT_TRUE(
+        With(2)
+            .AppendKv({.keys = keys.view(), .values = values.view(), .kv = {layout, sequences}})
+            .ok());
+    size_t page_index = 0;
+    for (const KvSequence& sequence : sequences) {
+      for (void* page : sequence.pages) {
+        const uint8_t* bytes = static_cast<const uint8_t*>(page);
+        EXPECT_TRUE(std::equal(bytes, bytes + layout.PageBytes(), expected[page_index].begin()));
+        ++page_index;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isa, CpuAttentionTest, AllIsas(), IsaName);
+
+}  // namespace
+}  // namespace strata::test

@@ -1,0 +1,191 @@
+#include "tests/support/cases/attention_cases.h"
+
+#include <cmath>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+
+namespace strata::test {
+namespace {
+
+using Role = TestTensor::Role;
+
+int64_t NumTokens(const AttentionCase& c) {
+  int64_t num_tokens = 0;
+  for (const SequenceCase& sequence : c.sequences) num_tokens += sequence.num_queries;
+  return num_tokens;
+}
+
+}  // namespace
+
+std::string AttentionCase::ToString() const {
+  std::string text = "Attention";
+  for (const SequenceCase& sequence : sequences) {
+    absl::StrAppend(&text, " (", sequence.first_position, "+", sequence.num_queries, ")");
+  }
+  return absl::StrCat(text, " heads ", num_q_heads, "/", num_kv_heads, " dims ", head_dim, "/",
+                      v_head_dim, " page ", page_size, " window ", sliding_window, " ",
+                      std::string(DTypeName(kv_dtype)), " gap ", placement.row_gap, " offset ",
+                      placement.offset);
+}
+
+std::vector<AttentionCase> AttentionCases() {
+  std::vector<AttentionCase> cases;
+  // Dimensions, formats and groups, over a chunk's end.
+  for (const int64_t head_dim : {1, 3, 8, 16, 24, 40, 64, 80, 128}) {
+    for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+      cases.push_back({.sequences = {{250, 9}, {0, 3}, {300, 1}},
+                       .num_q_heads = 6,
+                       .num_kv_heads = 2,
+                       .head_dim = head_dim,
+                       .v_head_dim = head_dim,
+                       .kv_dtype = dtype,
+                       .placement = {.row_gap = head_dim % 5, .offset = head_dim % 3}});
+    }
+  }
+  // Values of another width than keys.
+  cases.push_back({.sequences = {{17, 5}}, .head_dim = 24, .v_head_dim = 16});
+  cases.push_back({.sequences = {{17, 5}}, .head_dim = 5, .v_head_dim = 33});
+  // Contexts around the page and the chunk; page sizes.
+  for (const int64_t context : {0, 1, 15, 16, 17, 254, 255, 256, 257, 511, 512, 800}) {
+    cases.push_back(
+        {.sequences = {{context, 1}}, .num_q_heads = 7, .head_dim = 16, .v_head_dim = 16});
+    cases.push_back({.sequences = {{context, 3}, {context / 2, 1}}, .page_size = 1});
+    cases.push_back(
+        {.sequences = {{context, 2}}, .num_q_heads = 2, .page_size = 256, .sliding_window = 100});
+  }
+  // Blocks of queries around their size, and windows around the chunk.
+  for (const int64_t num_queries : {1, 4, 31, 32, 33, 70, 300}) {
+    for (const int64_t window : {0, 1, 7, 255, 256, 257}) {
+      cases.push_back({.sequences = {{200, num_queries}},
+                       .num_q_heads = 2,
+                       .num_kv_heads = 2,
+                       .sliding_window = window});
+    }
+  }
+  // More heads in a group than rows in a block.
+  cases.push_back({.sequences = {{40, 2}}, .num_q_heads = 71});
+  // Nothing at all, and a sequence without tokens in the pass.
+  cases.push_back({.sequences = {}});
+  cases.push_back({.sequences = {{5, 0}, {6, 2}, {7, 0}}});
+  return cases;
+}
+
+KvLayout LayoutOf(const AttentionCase& c) {
+  return {.dtype = c.kv_dtype,
+          .page_size = c.page_size,
+          .num_kv_heads = c.num_kv_heads,
+          .head_dim = c.head_dim,
+          .v_head_dim = c.v_head_dim};
+}
+
+KvPages::KvPages(const KvLayout& layout, int64_t num_positions, uint32_t seed) {
+  const int64_t num_pages = (num_positions + layout.page_size - 1) / layout.page_size;
+  const int64_t num_elements =
+      layout.page_size * layout.num_kv_heads * (layout.head_dim + layout.v_head_dim);
+  std::normal_distribution<double> normal;
+  for (int64_t page = 0; page < num_pages; ++page) {
+    memory_.emplace_back(new uint8_t[static_cast<size_t>(layout.PageBytes())]);
+    pages_.push_back(memory_.back().get());
+    std::mt19937 generator(seed * 1000003u + static_cast<uint32_t>(page));
+    for (int64_t i = 0; i < num_elements; ++i) {
+      WriteElement(pages_.back(), layout.dtype, i, normal(generator));
+    }
+    // Rows after the last position hold what nobody has written yet.
+    for (int64_t slot = 0; slot < layout.page_size; ++slot) {
+      if (page * layout.page_size + slot < num_positions) continue;
+      for (int64_t head = 0; head < layout.num_kv_heads; ++head) {
+        for (int64_t i = 0; i < layout.head_dim; ++i) {
+          WriteElement(static_cast<char*>(pages_.back()) + layout.KeyOffset(head), layout.dtype,
+                       slot * layout.head_dim + i, NAN);
+        }
+        for (int64_t i = 0; i < layout.v_head_dim; ++i) {
+          WriteElement(static_cast<char*>(pages_.back()) + layout.ValueOffset(head), layout.dtype,
+                       slot * layout.v_head_dim + i, NAN);
+        }
+      }
+    }
+  }
+}
+
+AttentionProblem::AttentionProblem(const AttentionCase& c)
+    : case_(c),
+      queries_(Role::kInput, DType::kF32, {NumTokens(c), c.num_q_heads, c.head_dim}, c.placement),
+      out_(Role::kOutput, DType::kF32, {NumTokens(c), c.num_q_heads, c.v_head_dim}, c.placement),
+      lse_(Role::kOutput, DType::kF32, {NumTokens(c), c.num_q_heads}, c.placement) {
+  queries_.FillNormal(1);
+  int64_t first_query = 0;
+  for (const SequenceCase& sequence : c.sequences) {
+    pages_.emplace_back(LayoutOf(c), sequence.first_position + sequence.num_queries,
+                        static_cast<uint32_t>(pages_.size()));
+  }
+  for (size_t i = 0; i < c.sequences.size(); ++i) {
+    sequences_.push_back({.pages = pages_[i].pages(),
+                          .first_query = first_query,
+                          .num_queries = c.sequences[i].num_queries,
+                          .first_position = c.sequences[i].first_position});
+    first_query += c.sequences[i].num_queries;
+  }
+}
+
+AttentionArgs AttentionProblem::Args() const {
+  return {.queries = queries_.view(),
+          .kv = {LayoutOf(case_), sequences_},
+          .scale = 1.0f / std::sqrt(static_cast<float>(case_.head_dim)),
+          .sliding_window = case_.sliding_window,
+          .out = out_.mutable_view(),
+          .log_sum_exp = lse_.mutable_view()};
+}
+
+absl::Status AttentionProblem::RunPart(Backend& backend, int64_t sequence, int64_t begin,
+                                       int64_t end) {
+  AttentionArgs args = Args();
+  KvSequence part = sequences_[static_cast<size_t>(sequence)];
+  const int64_t first_token = part.first_query + begin;
+  const auto tokens = [&](const MutableTensorView& view, int64_t rows_per_token) {
+    std::vector<int64_t> extents(view.shape().extents().begin(), view.shape().extents().end());
+    extents[0] = end - begin;
+    return MutableTensorView(
+        static_cast<char*>(view.mutable_data()) +
+            BytesOf(view.dtype(), first_token * rows_per_token * view.row_stride()),
+        view.dtype(), Shape(absl::MakeConstSpan(extents)), view.row_stride());
+  };
+  part.first_query = 0;
+  part.num_queries = end - begin;
+  part.first_position += begin;
+  args.queries = tokens(queries_.mutable_view(), case_.num_q_heads);
+  args.out = tokens(args.out, case_.num_q_heads);
+  args.log_sum_exp = tokens(args.log_sum_exp, 1);
+  args.kv.sequences = absl::MakeConstSpan(&part, 1);
+  return backend.Attention(args);
+}
+
+Expected AttentionProblem::Oracle() const {
+  ExpectedAttentionResult both = ExpectedAttention(Args());
+  Expected joined = std::move(both.out);
+  for (size_t i = 0; i < both.log_sum_exp.values.size(); ++i) {
+    joined.Add(both.log_sum_exp.values[i], both.log_sum_exp.bounds[i]);
+  }
+  return joined;
+}
+
+std::vector<double> AttentionProblem::Values() const {
+  std::vector<double> values = out_.Values();
+  const std::vector<double> lse = lse_.Values();
+  values.insert(values.end(), lse.begin(), lse.end());
+  return values;
+}
+
+std::vector<uint32_t> AttentionProblem::Bits() const {
+  std::vector<uint32_t> bits = out_.Bits();
+  const std::vector<uint32_t> lse = lse_.Bits();
+  bits.insert(bits.end(), lse.begin(), lse.end());
+  return bits;
+}
+
+testing::AssertionResult AttentionProblem::Untouched() const {
+  if (testing::AssertionResult out = out_.Untouched(); !out) return out;
+  return lse_.Untouched();
+}
+
+}  // namespace strata::test

@@ -1,0 +1,58 @@
+// Shape table and problems of MatMul, one for every backend.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/ops/backend.h"
+#include "tests/support/oracle/oracle.h"
+#include "tests/support/test_tensor.h"
+
+namespace strata::test {
+
+enum class Residual { kNone, kSeparate, kInPlace };
+
+struct MatMulCase {
+  int64_t num_rows;
+  int64_t in_dim;
+  int64_t out_dim;
+  DType weight_dtype = DType::kF32;
+  std::optional<DType> bias_dtype = {};
+  Residual residual = Residual::kNone;
+  Placement placement = {};  // of every tensor
+
+  std::string ToString() const;
+};
+
+// Empty, 1, odd, prime, around the tiles (rows 4 and 6, outputs 3, 4, 24 and 48, depth 512, rows of
+// a task 128) and vector widths, one realistic; every format, with gaps and misaligned.
+std::vector<MatMulCase> MatMulCases();
+
+// A problem is used once: Oracle() before Run().
+class MatMulProblem {
+ public:
+  explicit MatMulProblem(const MatMulCase& c);
+  Expected Oracle() const { return ExpectedMatMul(Args(0, case_.num_rows)); }
+  absl::Status Run(Backend& backend) { return backend.MatMul(Args(0, case_.num_rows)); }
+  absl::Status RunRows(Backend& backend, int64_t begin, int64_t end) {
+    return backend.MatMul(Args(begin, end));
+  }
+  // Only these outputs: rows of the weight.
+  absl::Status RunOutputs(Backend& backend, int64_t begin, int64_t end);
+  std::vector<double> Values() const { return out_.Values(); }
+  std::vector<uint32_t> Bits() const { return out_.Bits(); }
+  testing::AssertionResult Untouched() const { return out_.Untouched(); }
+
+ private:
+  MatMulArgs Args(int64_t row_begin, int64_t row_end) const;
+
+  MatMulCase case_;
+  TestTensor x_;
+  TestTensor weight_;
+  TestTensor bias_;
+  TestTensor residual_;
+  TestTensor out_;
+};
+
+}  // namespace strata::test

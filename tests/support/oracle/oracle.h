@@ -1,0 +1,29 @@
+// The oracle: every operation of kernels/ops, naive and in double, obviously right.
+//
+// Each function takes the op's arguments before the op runs (several ops write in place) and
+// returns what the output should be. It shares no code with any backend.
+#pragma once
+
+#include "kernels/ops/backend.h"
+#include "tests/support/oracle/expected.h"
+
+namespace strata::test {
+
+Expected ExpectedGatherRows(const GatherRowsArgs& args);
+Expected ExpectedRmsNorm(const RmsNormArgs& args);
+Expected ExpectedLayerNorm(const LayerNormArgs& args);
+Expected ExpectedMatMul(const MatMulArgs& args);
+Expected ExpectedRope(const RopeArgs& args);
+Expected ExpectedActivate(const ActivateArgs& args);
+Expected ExpectedGatedActivate(const GatedActivateArgs& args);
+Expected ExpectedAdd(const AddArgs& args);
+
+// Operations with two outputs.
+struct ExpectedAttentionResult {
+  Expected out;
+  Expected log_sum_exp;
+};
+ExpectedAttentionResult ExpectedAttention(const AttentionArgs& args);
+ExpectedAttentionResult ExpectedMergeAttention(const MergeAttentionArgs& args);
+
+}  // namespace strata::test
