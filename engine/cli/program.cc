@@ -7,6 +7,7 @@
 #include "engine/cli/generate_command.h"
 #include "engine/cli/info_command.h"
 #include "engine/cli/score_command.h"
+#include "engine/cli/tokenize_command.h"
 
 namespace strata {
 
@@ -19,6 +20,7 @@ int RunProgram(int argc, char** argv) {
   RegisterGenerate(app, exit_code);
   RegisterEval(app, exit_code);
   RegisterScore(app, exit_code);
+  RegisterTokenize(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

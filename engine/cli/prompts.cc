@@ -3,11 +3,10 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "engine/cli/token_ids.h"
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "kernels/base/status.h"
@@ -49,19 +48,6 @@ json UserTurn(const std::string& prompt, const std::string& system) {
   if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
   messages.push_back({{"role", "user"}, {"content", prompt}});
   return messages;
-}
-
-absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text) {
-  std::vector<int32_t> ids;
-  for (const absl::string_view part : absl::StrSplit(text, ',')) {
-    int32_t id = 0;
-    if (!absl::SimpleAtoi(part, &id) || id < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--prompt-ids: '", part, "' is no token id; expected 1,2,3"));
-    }
-    ids.push_back(id);
-  }
-  return ids;
 }
 
 absl::StatusOr<std::vector<int32_t>> EncodeRow(const json& row, const PromptOptions& options,
@@ -113,7 +99,7 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> EncodePrompts(const PromptOpti
     }
   }
   if (!options.prompt_ids.empty()) {
-    STRATA_RETURN_IF_ERROR(add(ParseIds(options.prompt_ids), "--prompt-ids"));
+    STRATA_RETURN_IF_ERROR(add(ParseTokenIds(options.prompt_ids), "--prompt-ids"));
   }
   if (encoded.empty()) {
     return absl::InvalidArgumentError("no prompt; give --prompt, --prompt-file or --prompt-ids");
