@@ -117,6 +117,7 @@ std::vector<AddedTokens::Match> AddedTokens::FindAll(absl::string_view text, con
     }
     if (token->lstrip) match.begin = SkipSpacesBack(text, match.begin, free_from);
     if (token->rstrip) match.end = SkipSpaces(text, match.end);
+    if (match.begin >= match.end) continue;  // only spaces that the previous match took
     free_from = match.end;
     matches.push_back(match);
   }

@@ -339,6 +339,20 @@ absl::StatusOr<Value> SliceFilter(const Value& input, const Arguments& arguments
   return MakeSequence(SequenceKind::kGenerator, std::move(slices), budget);
 }
 
+// The arguments behind the first `num_skipped` positional ones, for the filter or test they name.
+absl::StatusOr<Arguments> ArgumentsFrom(const Arguments& arguments, size_t num_skipped,
+                                        Budget& budget) {
+  const auto num_copied =
+      static_cast<int64_t>(arguments.positional.size() + arguments.keyword.size());
+  STRATA_RETURN_IF_ERROR(budget.Step(num_copied));
+  STRATA_RETURN_IF_ERROR(budget.Charge(num_copied * static_cast<int64_t>(2 * sizeof(Value))));
+  Arguments rest;
+  rest.positional.assign(arguments.positional.begin() + static_cast<int64_t>(num_skipped),
+                         arguments.positional.end());
+  rest.keyword = arguments.keyword;
+  return rest;
+}
+
 absl::StatusOr<Value> Map(const Value& input, const Arguments& arguments, Budget& budget) {
   std::vector<Value> mapped;
   if (!IsTrue(input)) return MakeSequence(SequenceKind::kGenerator, {}, budget);
@@ -357,9 +371,7 @@ absl::StatusOr<Value> Map(const Value& input, const Arguments& arguments, Budget
     }
     STRATA_ASSIGN_OR_RETURN(const absl::string_view filter,
                             RequireString(arguments.positional[0], "map"));
-    Arguments rest;
-    rest.positional.assign(arguments.positional.begin() + 1, arguments.positional.end());
-    rest.keyword = arguments.keyword;
+    STRATA_ASSIGN_OR_RETURN(const Arguments rest, ArgumentsFrom(arguments, 1, budget));
     for (const Value& item : items) {
       STRATA_ASSIGN_OR_RETURN(Value result, ApplyFilter(filter, item, rest, budget));
       mapped.push_back(std::move(result));
@@ -384,9 +396,7 @@ absl::StatusOr<Value> Select(const Value& input, const Arguments& arguments, Bud
   Arguments rest;
   if (arguments.positional.size() > kTestIndex) {
     STRATA_ASSIGN_OR_RETURN(test, RequireString(arguments.positional[kTestIndex], "select"));
-    rest.positional.assign(arguments.positional.begin() + kTestIndex + 1,
-                           arguments.positional.end());
-    rest.keyword = arguments.keyword;
+    STRATA_ASSIGN_OR_RETURN(rest, ArgumentsFrom(arguments, kTestIndex + 1, budget));
   }
   std::vector<Value> kept;
   for (const Value& item : items) {

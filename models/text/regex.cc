@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
+#include "models/text/regex_syntax.h"
 #include "models/text/unicode.h"
 
 namespace strata {
@@ -32,6 +33,16 @@ struct Freer {
   }
 };
 
+bool IsScript(absl::string_view name) {
+  const std::string pattern = absl::StrCat("\\p{sc:", name, "}");
+  int error = 0;
+  PCRE2_SIZE error_offset = 0;
+  const std::unique_ptr<pcre2_code, Freer<pcre2_code_free>> code(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF, &error,
+                    &error_offset, nullptr));
+  return code != nullptr;
+}
+
 }  // namespace
 
 struct Regex::Code {
@@ -54,7 +65,8 @@ absl::StatusOr<std::unique_ptr<Regex>> Regex::Create(absl::string_view pattern,
     return absl::InvalidArgumentError(absl::StrCat(
         origin, ": regular expression of ", pattern.size(), " bytes, at most ", kMaxPatternBytes));
   }
-  STRATA_ASSIGN_OR_RETURN(const std::string translated, OnigurumaToPcre2(pattern, origin));
+  STRATA_ASSIGN_OR_RETURN(const std::string translated,
+                          OnigurumaToPcre2(pattern, origin, &IsScript));
   const std::unique_ptr<pcre2_compile_context, Freer<pcre2_compile_context_free>> context(
       pcre2_compile_context_create(nullptr));
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);

@@ -2,7 +2,7 @@
 //
 // The files are made for Oniguruma (Ruby syntax); we match with PCRE2, so a pattern is first
 // rewritten where the two differ in meaning, and refused where it cannot be (see
-// OnigurumaToPcre2). A Regex is immutable and shared by threads; a RegexSearch is one thread's
+// regex_syntax.h). A Regex is immutable and shared by threads; a RegexSearch is one thread's
 // scratch memory. Compiled just in time where PCRE2 can.
 #pragma once
 
@@ -16,11 +16,6 @@
 #include "absl/strings/string_view.h"
 
 namespace strata {
-
-// The Oniguruma pattern `pattern` in PCRE2's syntax with the same meaning. InvalidArgument or
-// Unimplemented, naming `origin`, for constructs that PCRE2 lacks or reads otherwise: nested and
-// intersected classes, \H, \Q, \K, subexpression calls, absent operators, {,n}, {m,n}+.
-absl::StatusOr<std::string> OnigurumaToPcre2(absl::string_view pattern, absl::string_view origin);
 
 class Regex {
  public:

@@ -1,19 +1,22 @@
 // Rewrites Oniguruma's Ruby syntax (github.com/kkos/oniguruma, doc/RE) for PCRE2 (pcre2pattern).
 
+#include "models/text/regex_syntax.h"
+
 #include <string>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
-#include "models/text/regex.h"
 
 namespace strata {
 namespace {
 
 class Translator {
  public:
-  Translator(absl::string_view pattern, absl::string_view origin)
-      : pattern_(pattern), origin_(origin) {}
+  Translator(absl::string_view pattern, absl::string_view origin,
+             bool (*is_script)(absl::string_view))
+      : pattern_(pattern), origin_(origin), is_script_(is_script) {}
 
   absl::StatusOr<std::string> Run() {
     while (!AtEnd()) {
@@ -106,11 +109,8 @@ class Translator {
       case 'Y':
         return Unsupported(absl::StrCat("escape \\", absl::string_view(&c, 1)));
       case 'p':
-      case 'P': {
-        const size_t close = pattern_.find('}', at_);
-        Copy(close == absl::string_view::npos ? 2 : close + 1 - at_);
-        return absl::OkStatus();
-      }
+      case 'P':
+        return Property();
       default:
         Copy(2);
         return absl::OkStatus();
@@ -129,9 +129,7 @@ class Translator {
       if (Next("\\")) {
         STRATA_RETURN_IF_ERROR(Escape(/*in_class=*/true));
       } else if (Next("[:")) {
-        const size_t close = pattern_.find(":]", at_);
-        if (close == absl::string_view::npos) return Unsupported("nested class");
-        Copy(close + 2 - at_);
+        STRATA_RETURN_IF_ERROR(PosixClass());
       } else if (Next("[")) {
         return Unsupported("nested class");
       } else if (Next("&&")) {
@@ -141,6 +139,38 @@ class Translator {
       }
     }
     return absl::OkStatus();  // unterminated: the compiler says so
+  }
+
+  // [:alpha:] and its like, which PCRE2 reads by general category.
+  absl::Status PosixClass() {
+    constexpr std::pair<absl::string_view, absl::string_view> kClasses[] = {
+        {"[:alpha:]", "\\p{Alphabetic}"}, {"[:alnum:]", "\\p{Alphabetic}\\p{Nd}"},
+        {"[:digit:]", "\\p{Nd}"},         {"[:space:]", "\\p{White_Space}"},
+        {"[:upper:]", "\\p{Uppercase}"},  {"[:lower:]", "\\p{Lowercase}"},
+        {"[:xdigit:]", "0-9a-fA-F"},
+    };
+    for (const auto& [name, properties] : kClasses) {
+      if (!Next(name)) continue;
+      Replace(name.size(), properties);
+      return absl::OkStatus();
+    }
+    return Unsupported("class");
+  }
+
+  // \p{Han} means characters of that script; PCRE2 would add those that other scripts share with it
+  // (Script_Extensions) unless told.
+  absl::Status Property() {
+    const size_t close = pattern_.find('}', at_);
+    if (pattern_.substr(at_ + 2, 1) != "{" || close == absl::string_view::npos) {
+      return Unsupported("property without braces");
+    }
+    absl::string_view name = pattern_.substr(at_ + 3, close - at_ - 3);
+    const bool negated = !name.empty() && name[0] == '^';
+    if (negated) name.remove_prefix(1);
+    const absl::string_view kind = is_script_(name) ? "sc:" : "";
+    Replace(close + 1 - at_,
+            absl::StrCat(pattern_.substr(at_, 3), negated ? "^" : "", kind, name, "}"));
+    return absl::OkStatus();
   }
 
   absl::Status Group() {
@@ -210,14 +240,16 @@ class Translator {
 
   const absl::string_view pattern_;
   const absl::string_view origin_;
+  bool (*const is_script_)(absl::string_view name);
   size_t at_ = 0;
   std::string out_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::string> OnigurumaToPcre2(absl::string_view pattern, absl::string_view origin) {
-  return Translator(pattern, origin).Run();
+absl::StatusOr<std::string> OnigurumaToPcre2(absl::string_view pattern, absl::string_view origin,
+                                             bool (*is_script)(absl::string_view name)) {
+  return Translator(pattern, origin, is_script).Run();
 }
 
 }  // namespace strata
