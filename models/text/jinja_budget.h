@@ -20,7 +20,7 @@ struct RenderLimits {
   int64_t max_steps = 20'000'000;           // evaluated nodes, loop turns, scanned text / 256 bytes
   int64_t max_allocated_bytes = 256 << 20;  // all text and values ever made, freed ones included
   int64_t max_output_bytes = 64 << 20;      // the rendered text
-  int max_depth = 1000;                     // nested evaluations, macro calls included
+  int max_depth = 800;                      // nested evaluations, macro calls included
 };
 
 // Lists and dicts may nest this deep (the JSON reader allows less).

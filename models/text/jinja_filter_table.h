@@ -1,8 +1,12 @@
 // How filters are listed: constant tables, sorted by name, from names to functions.
 //
-// Internal to the filter files: jinja_filters.cc has the filters of sequences and numbers,
-// jinja_text_filters.cc those of text.
+// Internal to the filter files: jinja_filters.cc has the filters of sequences,
+// jinja_text_filters.cc those of text, jinja_scalar_filters.cc those of numbers and single values.
 #pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -18,7 +22,17 @@ struct FilterEntry {
   Filter filter;
 };
 
-// The filter of text `name`; null if there is none.
+// The filter `name` of a table sorted by name; null if there is none.
+template <size_t kSize>
+Filter FindFilterEntry(const FilterEntry (&table)[kSize], absl::string_view name) {
+  const auto* entry = std::lower_bound(
+      std::begin(table), std::end(table), name,
+      [](const FilterEntry& candidate, absl::string_view key) { return candidate.name < key; });
+  return entry != std::end(table) && entry->name == name ? entry->filter : nullptr;
+}
+
+// The filter `name` of text, or of single values; null if there is none.
 Filter FindTextFilter(absl::string_view name);
+Filter FindScalarFilter(absl::string_view name);
 
 }  // namespace strata::jinja

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -11,7 +10,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "kernels/base/status.h"
 #include "models/text/jinja_access.h"
@@ -90,8 +88,6 @@ absl::StatusOr<Value> MakeSorted(std::vector<Keyed> keyed, Order order, Budget& 
   for (Keyed& entry : keyed) items.push_back(std::move(entry.item));
   return MakeSequence(SequenceKind::kList, std::move(items), budget);
 }
-
-// ---- sequences ----
 
 absl::StatusOr<Value> LengthFilter(const Value& input, const Arguments& arguments, Budget& budget) {
   STRATA_RETURN_IF_ERROR(BindArguments("length", {}, 0, arguments).status());
@@ -410,181 +406,17 @@ absl::StatusOr<Value> Select(const Value& input, const Arguments& arguments, Bud
   return MakeSequence(SequenceKind::kGenerator, std::move(kept), budget);
 }
 
-// ---- scalars ----
-
-absl::StatusOr<Value> Default(const Value& input, const Arguments& arguments, Budget&) {
-  STRATA_ASSIGN_OR_RETURN(const auto bound,
-                          BindArguments("default", {"default_value", "boolean"}, 0, arguments));
-  const bool replaces_false = bound[1] != nullptr && IsTrue(*bound[1]);
-  if (!input.is_undefined() && !(replaces_false && !IsTrue(input))) return input;
-  return bound[0] == nullptr ? Value::String("") : *bound[0];
-}
-
-absl::StatusOr<Value> AttributeFilter(const Value& input, const Arguments& arguments, Budget&) {
-  STRATA_ASSIGN_OR_RETURN(const auto bound, BindArguments("attr", {"name"}, 1, arguments));
-  STRATA_ASSIGN_OR_RETURN(const absl::string_view name, RequireString(*bound[0], "attr"));
-  if (input.is_undefined()) return UndefinedError(input);
-  std::optional<Value> attribute = FindAttribute(input, name);
-  if (attribute.has_value()) return *std::move(attribute);
-  return Value::Undefined(
-      absl::StrCat("'", input.type_name(), " object' has no attribute '", name, "'"));
-}
-
-absl::StatusOr<Value> Absolute(const Value& input, const Arguments& arguments, Budget&) {
-  STRATA_RETURN_IF_ERROR(BindArguments("abs", {}, 0, arguments).status());
-  if (input.is_undefined()) return UndefinedError(input);
-  if (input.is_float()) return Value::Float(std::fabs(input.AsDouble()));
-  if (!input.is_integral()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bad operand type for abs(): '", input.type_name(), "'"));
-  }
-  return input.AsInt() < 0 ? Negate(input) : Value::Int(input.AsInt());
-}
-
-// The digits of a number without the underscores that Python allows between them.
-std::string WithoutUnderscores(absl::string_view digits) {
-  std::string out;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    const bool between = i > 0 && i + 1 < digits.size() && digits[i - 1] != '_';
-    if (digits[i] != '_' || !between) out.push_back(digits[i]);
-  }
-  return out;
-}
-
-// int(text, base): nullopt if the text is no such number.
-std::optional<int64_t> ParseInt(absl::string_view text, int64_t base) {
-  std::string digits = WithoutUnderscores(Strip(text, StripSide::kBoth));
-  if (!digits.empty() && digits[0] == '+') digits.erase(0, 1);
-  const size_t sign = !digits.empty() && digits[0] == '-' ? 1 : 0;
-  if (sign == 0 && text.find('+') != text.npos && text.find('-') != text.npos) return std::nullopt;
-  if (digits.size() > sign + 2 && digits[sign] == '0') {
-    const char mark = static_cast<char>(digits[sign + 1] | 0x20);
-    const int64_t marked_base = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 0;
-    if (marked_base != 0 && (base == marked_base || base == 0)) {
-      digits.erase(sign, 2);
-      base = marked_base;
-    }
-  }
-  if (base == 0) base = 10;
-  if (base < 2 || base > 36) return std::nullopt;
-  int64_t number = 0;
-  const char* last = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), last, number, static_cast<int>(base));
-  if (parsed.ec != std::errc() || parsed.ptr != last) return std::nullopt;
-  return number;
-}
-
-// float(text).
-std::optional<double> ParseFloat(absl::string_view text) {
-  std::string digits = WithoutUnderscores(Strip(text, StripSide::kBoth));
-  if (!digits.empty() && digits[0] == '+') {
-    digits.erase(0, 1);
-    if (!digits.empty() && digits[0] == '-') return std::nullopt;
-  }
-  double number = 0;
-  const char* last = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), last, number);
-  if (parsed.ptr != last || parsed.ec == std::errc::invalid_argument) return std::nullopt;
-  if (parsed.ec == std::errc::result_out_of_range) {
-    // Python rounds: too large is infinite, too small is zero.
-    const size_t exponent = digits.find_first_of("eE");
-    const bool tiny = exponent != std::string::npos && exponent + 1 < digits.size() &&
-                      digits[exponent + 1] == '-';
-    return std::copysign(tiny ? 0.0 : HUGE_VAL, digits[0] == '-' ? -1.0 : 1.0);
-  }
-  return number;
-}
-
-absl::StatusOr<Value> TruncateToInt(double number) {
-  if (!(std::fabs(number) < 9.2e18)) {
-    return absl::InvalidArgumentError("int: the number does not fit in 64 bits");
-  }
-  return Value::Int(static_cast<int64_t>(number));
-}
-
-absl::StatusOr<Value> ToInt(const Value& input, const Arguments& arguments, Budget& budget) {
-  STRATA_ASSIGN_OR_RETURN(const auto bound,
-                          BindArguments("int", {"default", "base"}, 0, arguments));
-  if (input.is_undefined()) return UndefinedError(input);
-  const Value otherwise = bound[0] == nullptr ? Value::Int(0) : *bound[0];
-  if (input.is_integral()) return Value::Int(input.AsInt());
-  if (input.is_float()) {
-    if (std::isnan(input.AsDouble())) return otherwise;
-    return TruncateToInt(input.AsDouble());
-  }
-  if (!input.is_string()) return otherwise;
-  STRATA_RETURN_IF_ERROR(budget.Scan(4 * static_cast<int64_t>(input.AsString().size())));
-  int64_t base = 10;
-  if (bound[1] != nullptr) {
-    STRATA_ASSIGN_OR_RETURN(base, RequireInt(*bound[1], "int base"));
-  }
-  const std::optional<int64_t> number = ParseInt(input.AsString(), base);
-  if (number.has_value()) return Value::Int(*number);
-  const std::optional<double> fraction = ParseFloat(input.AsString());
-  if (!fraction.has_value() || !std::isfinite(*fraction)) return otherwise;
-  return TruncateToInt(*fraction);
-}
-
-absl::StatusOr<Value> ToFloat(const Value& input, const Arguments& arguments, Budget& budget) {
-  STRATA_ASSIGN_OR_RETURN(const auto bound, BindArguments("float", {"default"}, 0, arguments));
-  if (input.is_undefined()) return UndefinedError(input);
-  if (input.is_number()) return Value::Float(input.AsDouble());
-  if (input.is_string()) {
-    STRATA_RETURN_IF_ERROR(budget.Scan(4 * static_cast<int64_t>(input.AsString().size())));
-    const std::optional<double> number = ParseFloat(input.AsString());
-    if (number.has_value()) return Value::Float(*number);
-  }
-  return bound[0] == nullptr ? Value::Float(0.0) : *bound[0];
-}
-
-absl::StatusOr<Value> Round(const Value& input, const Arguments& arguments, Budget&) {
-  STRATA_ASSIGN_OR_RETURN(const auto bound,
-                          BindArguments("round", {"precision", "method"}, 0, arguments));
-  if (input.is_undefined()) return UndefinedError(input);
-  if (!input.is_number()) return absl::InvalidArgumentError("round: a number is required");
-  int64_t precision = 0;
-  if (bound[0] != nullptr) {
-    STRATA_ASSIGN_OR_RETURN(precision, RequireInt(*bound[0], "round precision"));
-  }
-  absl::string_view method = "common";
-  if (bound[1] != nullptr) {
-    STRATA_ASSIGN_OR_RETURN(method, RequireString(*bound[1], "round method"));
-  }
-  const double number = input.AsDouble();
-  const double scale = std::pow(10.0, static_cast<double>(precision));
-  if (method == "common") {
-    if (input.is_integral() && precision >= 0) return Value::Int(input.AsInt());
-    if (precision > 300 || !std::isfinite(number)) return input;
-    if (precision < 0) {
-      const double rounded = std::nearbyint(number * std::pow(10.0, precision)) / scale;
-      return input.is_integral() ? TruncateToInt(rounded) : Value::Float(rounded);
-    }
-    // Decimal digits of the exact value, rounded half to even, as Python does.
-    const std::string digits = absl::StrFormat("%.*f", static_cast<int>(precision), number);
-    return Value::Float(ParseFloat(digits).value_or(number));
-  }
-  if (method == "ceil") return Value::Float(std::ceil(number * scale) / scale);
-  if (method == "floor") return Value::Float(std::floor(number * scale) / scale);
-  return absl::InvalidArgumentError("round: method must be common, ceil or floor");
-}
-
 absl::StatusOr<Value> NotImplemented(const Value&, const Arguments&, Budget&) {
   return absl::UnimplementedError("this filter is not supported in chat templates");
 }
 
 constexpr FilterEntry kFilters[] = {
-    {"abs", Absolute},
-    {"attr", AttributeFilter},
     {"batch", Batch},
     {"count", LengthFilter},
-    {"d", Default},
-    {"default", Default},
     {"dictsort", DictSort},
     {"filesizeformat", NotImplemented},
     {"first", First},
-    {"float", ToFloat},
     {"groupby", NotImplemented},
-    {"int", ToInt},
     {"items", ItemsFilter},
     {"join", Join},
     {"last", Last},
@@ -598,7 +430,6 @@ constexpr FilterEntry kFilters[] = {
     {"reject", Select<Subject::kItem, Keep::kFailing>},
     {"rejectattr", Select<Subject::kAttribute, Keep::kFailing>},
     {"reverse", Reverse},
-    {"round", Round},
     {"select", Select<Subject::kItem, Keep::kPassing>},
     {"selectattr", Select<Subject::kAttribute, Keep::kPassing>},
     {"slice", SliceFilter},
@@ -612,11 +443,10 @@ constexpr FilterEntry kFilters[] = {
 };
 
 Filter FindFilter(absl::string_view name) {
-  const auto* entry = std::lower_bound(
-      std::begin(kFilters), std::end(kFilters), name,
-      [](const FilterEntry& candidate, absl::string_view key) { return candidate.name < key; });
-  if (entry != std::end(kFilters) && entry->name == name) return entry->filter;
-  return FindTextFilter(name);
+  const Filter filter = FindFilterEntry(kFilters, name);
+  if (filter != nullptr) return filter;
+  const Filter scalar_filter = FindScalarFilter(name);
+  return scalar_filter != nullptr ? scalar_filter : FindTextFilter(name);
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
-#include <algorithm>
-#include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -303,11 +302,6 @@ constexpr FilterEntry kTextFilters[] = {
 
 }  // namespace
 
-Filter FindTextFilter(absl::string_view name) {
-  const auto* entry = std::lower_bound(
-      std::begin(kTextFilters), std::end(kTextFilters), name,
-      [](const FilterEntry& candidate, absl::string_view key) { return candidate.name < key; });
-  return entry != std::end(kTextFilters) && entry->name == name ? entry->filter : nullptr;
-}
+Filter FindTextFilter(absl::string_view name) { return FindFilterEntry(kTextFilters, name); }
 
 }  // namespace strata::jinja

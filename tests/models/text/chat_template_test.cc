@@ -25,6 +25,43 @@ constexpr char kChatMl[] =
     "    {{- '<|im_start|>assistant\\n' }}\n"
     "{%- endif %}\n";
 
+// A template with what real ones do: system text, tools, tool calls, alternating roles, reasoning
+// that is cut from earlier turns. Its renderings below were made by Python's Jinja2.
+constexpr char kElaborate[] = R"jinja({%- if messages[0].role == 'system' %}
+  {%- set system = messages[0].content | trim %}
+  {%- set rest = messages[1:] %}
+{%- else %}
+  {%- set system = '' %}
+  {%- set rest = messages %}
+{%- endif %}
+{{- bos_token }}
+{%- if system or tools %}
+[SYSTEM]{{ system }}
+{%- for tool in tools or [] %}
+
+{{ loop.index }}. {{ tool.function.name }}: {{ tool.function.parameters | tojson(indent=2) | indent(3) }}
+{%- endfor %}[/SYSTEM]
+{% endif %}
+{%- for m in rest %}
+  {%- if (m.role == 'user') != (loop.index0 % 2 == 0) %}
+    {{- raise_exception('roles must alternate, got ' ~ rest | map(attribute='role') | join('/')) }}
+  {%- endif %}
+  {%- if m.role == 'user' %}
+[USER]{{ m.content }}[/USER]
+  {%- elif m.tool_calls is defined %}
+    {%- for call in m.tool_calls %}
+[CALL]{"name": {{ call.function.name | tojson }}, "arguments": {{ call.function.arguments | tojson }}}[/CALL]
+    {%- endfor %}
+  {%- else %}
+{% generation %}[BOT]{{ m.content.split('</think>')[-1].lstrip('\n') }}{{ eos_token }}{% endgeneration %}
+  {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+
+[BOT]
+{%- endif %}
+)jinja";
+
 ChatTemplate ParseOrDie(absl::string_view source) {
   auto parsed = ChatTemplate::Parse(source, "test.jinja");
   EXPECT_TRUE(parsed.ok()) << parsed.status();
@@ -46,6 +83,37 @@ TEST(ChatTemplate, RendersMessages) {
   EXPECT_EQ(RenderOrStatus(chat_template, input),
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
             "<|im_start|>assistant\n");
+}
+
+TEST(ChatTemplate, RendersAnElaborateTemplate) {
+  const ChatTemplate chat_template = ParseOrDie(kElaborate);
+  ChatInput input{.messages = R"([{"role": "user", "content": "Hi"}])",
+                  .add_generation_prompt = true,
+                  .bos_token = "<s>",
+                  .eos_token = "</s>"};
+  EXPECT_EQ(RenderOrStatus(chat_template, input), "<s>[USER]Hi[/USER]\n[BOT]");
+  input.add_generation_prompt = false;
+  input.messages = R"([{"role": "system", "content": " Be kind. "},
+                       {"role": "user", "content": "Hi"},
+                       {"role": "assistant", "content": "<think>hm</think>\n\nYo"},
+                       {"role": "user", "content": "Bye"}])";
+  EXPECT_EQ(RenderOrStatus(chat_template, input),
+            "<s>[SYSTEM]Be kind.[/SYSTEM]\n[USER]Hi[/USER][BOT]Yo</s>[USER]Bye[/USER]");
+  input.messages = R"([{"role": "user", "content": "1+2?"},
+                       {"role": "assistant", "content": "", "tool_calls": [{"type": "function",
+                        "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}]}])";
+  input.tools = R"([{"type": "function", "function": {"name": "add", "description": "Adds.",
+                     "parameters": {"type": "object", "properties":
+                       {"b": {"type": "integer"}, "a": {"type": "integer"}}}}}])";
+  EXPECT_EQ(RenderOrStatus(chat_template, input),
+            "<s>[SYSTEM]\n1. add: {\n     \"type\": \"object\",\n     \"properties\": {\n"
+            "       \"b\": {\n         \"type\": \"integer\"\n       },\n       \"a\": {\n"
+            "         \"type\": \"integer\"\n       }\n     }\n   }[/SYSTEM]\n[USER]1+2?[/USER]"
+            "[CALL]{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}[/CALL]");
+  input.tools.reset();
+  input.messages = R"([{"role": "assistant", "content": ""}, {"role": "tool", "content": "3"}])";
+  EXPECT_THAT(RenderOrStatus(chat_template, input),
+              HasSubstr("test.jinja:18: roles must alternate, got assistant/tool"));
 }
 
 TEST(ChatTemplate, ToolsKeepTheOrderOfTheirKeys) {
@@ -211,6 +279,55 @@ TEST_F(ChatTemplateLoad, BrokenFilesNameThemselves) {
   EXPECT_THAT(LoadAndRender({.messages = "[]"}), HasSubstr("expected a JSON object"));
   Write("tokenizer_config.json", R"({"chat_template": "{% bad )");
   EXPECT_THAT(LoadAndRender({.messages = "[]"}), HasSubstr("tokenizer_config.json"));
+}
+
+// The templates of real models, where they lie beside a checkout; texts made by transformers.
+TEST(ChatTemplateModels, RenderAsTransformersDoes) {
+  const std::string models = STRATA_SOURCE_DIR "/../shared/models/tokenizers/";
+  if (!std::filesystem::exists(models)) GTEST_SKIP() << "no tokenizers at " << models;
+  const std::string qwen_turns =
+      "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYo<|im_end|>\n"
+      "<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n";
+  const std::string qwen_thought =
+      "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<think>\nx\n</"
+      "think>\n\nYo<|im_end|>\n"
+      "<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n";
+  struct Expected {
+    std::string model;
+    std::string first_turn;   // of one user message, enable_thinking false
+    std::string second_turn;  // with a system message and an answer with reasoning
+  };
+  for (const Expected& expected :
+       {Expected{"qwen2.5",
+                 "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful "
+                 "assistant.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+                 "<|im_start|>system\nS<|im_end|>\n" + qwen_thought},
+        Expected{"qwen3",
+                 "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+                 "<|im_start|>system\nS<|im_end|>\n" + qwen_turns},
+        Expected{"deepseek-v3", "<｜begin▁of▁sentence｜><｜User｜>Hi<｜Assistant｜>",
+                 "<｜begin▁of▁sentence｜>S<｜User｜>Hi<｜Assistant｜>\n\nYo<｜end▁of▁sentence｜>"
+                 "<｜User｜>Bye<｜Assistant｜>"}}) {
+    const auto loaded = ChatTemplate::Load(models + expected.model);
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    ASSERT_TRUE(loaded->has_value()) << expected.model;
+    ChatInput input{.messages = R"([{"role": "user", "content": "Hi"}])",
+                    .add_generation_prompt = true,
+                    .variables = R"({"enable_thinking": false})"};
+    EXPECT_EQ(RenderOrStatus(**loaded, input), expected.first_turn) << expected.model;
+    input.variables.clear();
+    input.messages =
+        ChatMessagesToJson({{.role = "system", .content = "S"},
+                            {.role = "user", .content = "Hi"},
+                            {.role = "assistant", .content = "<think>\nx\n</think>\n\nYo"},
+                            {.role = "user", .content = "Bye"}});
+    EXPECT_EQ(RenderOrStatus(**loaded, input), expected.second_turn) << expected.model;
+  }
+  for (const char* model : {"opt", "gpt2", "llama-2", "t5-small", "deepseek-llm"}) {
+    const auto loaded = ChatTemplate::Load(models + model);
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_FALSE(loaded->has_value()) << model;
+  }
 }
 
 }  // namespace
