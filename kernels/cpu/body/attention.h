@@ -28,11 +28,14 @@ struct ScoreTiles {
     for (int r = 0; r < kRows; ++r) q[r] = body.queries + (row + r) * body.query_stride;
     for (int j = 0; j < kKeys; ++j) k[j] = static_cast<const T*>(body.keys[key + j]);
     Vec acc[kRows][kKeys] = {};
-    DotTile<kRows, kKeys, T>(q, k, body.head_dim, nullptr, acc);
-    float sums[kRows][kKeys];
-    SumTile(acc, sums);
+    DotTile(q, k, body.head_dim, Next<T>{}, acc);
     for (int r = 0; r < kRows; ++r) {
-      for (int j = 0; j < kKeys; ++j) body.scores[(row + r) * kChunk + key + j] = sums[r][j];
+      float* place = body.scores + (row + r) * kChunk + key;
+      const Vec4 sums = SumRow(acc[r]);
+      if constexpr (kKeys == 1)
+        *place = sums[0];
+      else
+        *reinterpret_cast<Vec4InMemory*>(place) = sums;
     }
   }
 };

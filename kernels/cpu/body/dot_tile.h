@@ -11,15 +11,10 @@
 namespace strata::cpu {
 namespace {
 
-// Accumulators that leave registers for the operands.
-inline constexpr int kTileAccumulators = kVectorRegisters == 32 ? 24 : 12;
-inline constexpr int kTileRows = kVectorRegisters == 32 ? 6 : 4;
-
-// Rows of w that go with this many rows of x. More than four rows of w spread over more memory than
-// the first-level cache has ways for (mat_mul_bench, one row).
-constexpr int TileOuts(int rows) {
-  return kTileAccumulators / rows < 4 ? kTileAccumulators / rows : 4;
-}
+// Four rows of w: their sums make one store, and more would spread over more memory than the
+// first-level cache has ways for. As many rows of x as leave registers for the operands.
+inline constexpr int kTileOuts = 4;
+inline constexpr int kTileRows = kVectorRegisters == 32 ? 6 : 3;
 
 // acc[r][o] += x[r] * w[o] over elements [k, k + kLanes). The shorter side stays in registers.
 template <int kRows, int kOuts, typename T>
@@ -56,18 +51,21 @@ inline int64_t DotLines(const float* const* x, const T* const* w, int64_t n, con
   return k;
 }
 
-// acc[r][o] += x[r] * w[o] over elements [0, n), lane by lane. `next` is where the memory lies that
-// will be read next, null when it is in the caches already.
+// What a tile asks for while it runs: the memory that the next tile will read.
+template <typename T>
+struct Next {
+  const T* begin = nullptr;  // null: nothing, it is in the caches already
+  int locality = 2;          // 3: into the first-level cache, 2: into the second
+};
+
+// acc[r][o] += x[r] * w[o] over elements [0, n), lane by lane.
 template <int kRows, int kOuts, typename T>
-inline void DotTile(const float* const* x, const T* const* w, int64_t n, const T* next,
+inline void DotTile(const float* const* x, const T* const* w, int64_t n, Next<T> next,
                     Vec (&acc)[kRows][kOuts]) {
-  // What is read next goes to the first-level cache if it is a fraction of it, else to the second
-  // (mat_mul_bench, one row).
-  constexpr int64_t kFirstLevel = (8 << 10) / sizeof(T);
   int64_t k = 0;
-  if (next != nullptr) {
-    k = kOuts * n <= kFirstLevel ? DotLines<3>(x, w, n, next, acc)
-                                 : DotLines<2>(x, w, n, next, acc);
+  if (next.begin != nullptr) {
+    k = next.locality == 3 ? DotLines<3>(x, w, n, next.begin, acc)
+                           : DotLines<2>(x, w, n, next.begin, acc);
   }
   for (; k + kLanes <= n; k += kLanes) DotStep(x, w, k, acc);
   if (const int64_t rest = n - k; rest > 0) {
@@ -78,30 +76,26 @@ inline void DotTile(const float* const* x, const T* const* w, int64_t n, const T
   }
 }
 
-// sums[r][o] = the folded lanes of acc[r][o].
-template <int kRows, int kOuts>
-inline void SumTile(const Vec (&acc)[kRows][kOuts], float (&sums)[kRows][kOuts]) {
-  constexpr int kCount = kRows * kOuts;
-  const Vec* in = &acc[0][0];
-  float* out = &sums[0][0];
-  int i = 0;
-  for (; i + 4 <= kCount; i += 4) {
-    const Vec4 four = SumFour(in[i], in[i + 1], in[i + 2], in[i + 3]);
-    for (int lane = 0; lane < 4; ++lane) out[i + lane] = four[lane];
-  }
-  for (; i < kCount; ++i) out[i] = Sum(in[i]);
+// The folded lanes of one row of a tile, in the first kOuts lanes.
+template <int kOuts>
+inline Vec4 SumRow(const Vec (&acc)[kOuts]) {
+  static_assert(kOuts == 4 || kOuts == 1, "a tile has four columns or one");
+  if constexpr (kOuts == 1)
+    return Vec4{Sum(acc[0])};
+  else
+    return SumFour(acc[0], acc[1], acc[2], acc[3]);
 }
 
-// Covers a rectangle with tiles of TileOuts(kRows) or one column and at most kRows rows: calls
+// Covers a rectangle with tiles of kTileOuts columns or one, and at most kRows rows: calls
 // run.template Tile<rows, outs>(row, out).
 template <int kRows = kTileRows, typename Run>
 inline void ForTiles(int64_t row_begin, int64_t row_end, int64_t out_begin, int64_t out_end,
                      const Run& run) {
-  constexpr int kOuts = TileOuts(kRows);
   int64_t row = row_begin;
   for (; row + kRows <= row_end; row += kRows) {
     int64_t out = out_begin;
-    for (; out + kOuts <= out_end; out += kOuts) run.template Tile<kRows, kOuts>(row, out);
+    for (; out + kTileOuts <= out_end; out += kTileOuts)
+      run.template Tile<kRows, kTileOuts>(row, out);
     for (; out < out_end; ++out) run.template Tile<kRows, 1>(row, out);
   }
   if constexpr (kRows > 1) {

@@ -19,6 +19,8 @@ inline constexpr int64_t kPanelDepth = 512;
 inline constexpr int64_t kPanelRows = kMatMulMaxRows;
 inline constexpr int64_t kMinPanelRows = 32;
 
+inline constexpr int64_t kFirstLevelBytes = 32 << 10;
+
 inline float ElementAt(const void* data, Element element, int64_t index) {
   float value = 0.0f;
   WithElement(element, [&]<typename T>(const T*) {
@@ -27,24 +29,34 @@ inline float ElementAt(const void* data, Element element, int64_t index) {
   return value;
 }
 
+// Four floats, or one in the first lane.
+template <int kOuts>
+inline Vec4 LoadOuts(const float* p) {
+  if constexpr (kOuts == 1)
+    return Vec4{*p};
+  else
+    return *reinterpret_cast<const Vec4InMemory*>(p);
+}
+
 // Writes a tile of outputs: the folded lanes, then the bias, then the residual.
 template <int kRows, int kOuts>
 inline void FinishTile(const MatMulBody& body, int64_t row, int64_t out,
                        const Vec (&acc)[kRows][kOuts]) {
-  float sums[kRows][kOuts];
-  SumTile(acc, sums);
+  Vec4 bias = {};
   if (body.bias != nullptr) {
-    for (int o = 0; o < kOuts; ++o) {
-      const float bias = ElementAt(body.bias, body.bias_element, out + o);
-      for (int r = 0; r < kRows; ++r) sums[r][o] += bias;
-    }
+    for (int o = 0; o < kOuts; ++o) bias[o] = ElementAt(body.bias, body.bias_element, out + o);
   }
   for (int r = 0; r < kRows; ++r) {
-    float* result = body.out + (row + r) * body.out_stride + out;
-    for (int o = 0; o < kOuts; ++o) {
-      const float* residual = body.residual + (row + r) * body.residual_stride + out;
-      result[o] = body.residual != nullptr ? sums[r][o] + residual[o] : sums[r][o];
+    Vec4 sums = SumRow(acc[r]);
+    if (body.bias != nullptr) sums += bias;
+    if (body.residual != nullptr) {
+      sums += LoadOuts<kOuts>(body.residual + (row + r) * body.residual_stride + out);
     }
+    float* place = body.out + (row + r) * body.out_stride + out;
+    if constexpr (kOuts == 1)
+      *place = sums[0];
+    else
+      *reinterpret_cast<Vec4InMemory*>(place) = sums;
   }
 }
 
@@ -52,7 +64,7 @@ inline void FinishTile(const MatMulBody& body, int64_t row, int64_t out,
 template <typename T>
 struct DirectTiles {
   const MatMulBody& body;
-  int64_t row_end;
+  const MatMulTile& tile;
 
   template <int kRows, int kOuts>
   void Tile(int64_t row, int64_t out) const {
@@ -63,12 +75,26 @@ struct DirectTiles {
       w[o] = static_cast<const T*>(body.weight) + (out + o) * body.weight_stride;
     }
     Vec acc[kRows][kOuts] = {};
-    // The weights of the next tile, when no other rows of x come between.
-    const T* next = row + kRows == row_end ? w[0] + kOuts * body.weight_stride : nullptr;
+    // The first rows of x meet the weights in memory, and ask for those of the next tile: into the
+    // first-level cache when they take a part of it only and no other rows of x come between.
+    Next<T> next;
+    if (row == tile.row_begin) {
+      const bool is_small = kOuts * body.in_dim * sizeof(T) <= kFirstLevelBytes / 4;
+      next.begin = w[0] + kOuts * body.weight_stride;
+      next.locality = is_small && row + kRows == tile.row_end ? 3 : 2;
+    }
     DotTile(x, w, body.in_dim, next, acc);
     FinishTile(body, row, out, acc);
   }
 };
+
+template <typename T>
+void MatMulDirectly(const MatMulBody& body, const MatMulTile& tile) {
+  for (int64_t out = tile.out_begin; out < tile.out_end; out += kTileOuts) {
+    const int64_t out_end = out + kTileOuts < tile.out_end ? out + kTileOuts : tile.out_end;
+    ForTiles(tile.row_begin, tile.row_end, out, out_end, DirectTiles<T>{body, tile});
+  }
+}
 
 // Tiles over elements [begin, end) of a widened panel, which holds outputs from `first_out`.
 struct PanelTiles {
@@ -93,7 +119,7 @@ struct PanelTiles {
         acc[r][o] = begin == 0 ? Vec{} : Load(place + (r * kPanelOuts + o) * kLanes);
       }
     }
-    DotTile<kRows, kOuts, float>(x, w, end - begin, nullptr, acc);
+    DotTile(x, w, end - begin, Next<float>{}, acc);
     if (end == body.in_dim) return FinishTile(body, row, out, acc);
     for (int r = 0; r < kRows; ++r) {
       for (int o = 0; o < kOuts; ++o) Store(place + (r * kPanelOuts + o) * kLanes, acc[r][o]);
@@ -122,8 +148,7 @@ void MatMulByPanels(const MatMulBody& body, const MatMulTile& tile, float* scrat
 void MatMul(const MatMulBody& body, const MatMulTile& tile, float* scratch) {
   WithElement(body.weight_element, [&]<typename T>(const T*) {
     if (tile.row_end - tile.row_begin < kMinPanelRows || body.in_dim == 0) {
-      ForTiles(tile.row_begin, tile.row_end, tile.out_begin, tile.out_end,
-               DirectTiles<T>{body, tile.row_end});
+      MatMulDirectly<T>(body, tile);
     } else {
       MatMulByPanels<T>(body, tile, scratch);
     }

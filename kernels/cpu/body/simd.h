@@ -170,6 +170,7 @@ inline void StoreNarrowPart(T* p, Vec x, int64_t n) {
 
 // Reductions fold the upper half of the lanes onto the lower until one is left: a fixed tree.
 using Vec4 = float __attribute__((vector_size(16)));
+using Vec4InMemory = float __attribute__((vector_size(16), aligned(4), may_alias));
 
 inline Vec4 FoldToFour(Vec x) {
 #if defined(__AVX512F__)
