@@ -66,7 +66,7 @@ std::string ByteText(int64_t bytes) {
     value /= 1024.0;
     ++unit;
   }
-  return absl::StrFormat(unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
+  return absl::StrFormat("%.*f %s", unit == 0 ? 0 : 2, value, units[unit]);
 }
 
 nlohmann::ordered_json ToJson(const ModelInfo& info) {
