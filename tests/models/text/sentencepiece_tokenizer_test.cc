@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "models/text/tokenizer.h"
 #include "tests/models/text/tokenizer_files.h"
