@@ -6,6 +6,7 @@
 // the budget.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"

@@ -1,7 +1,7 @@
 #include "models/text/jinja_value.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"

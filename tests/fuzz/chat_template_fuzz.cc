@@ -1,5 +1,5 @@
-// Fuzzes chat templates: whatever a template file or a request holds, rendering ends with a text or a
-// status. An input is the template, a line "====", and the JSON object of variables.
+// Fuzzes chat templates: whatever a template file or a request holds, rendering ends with a text or
+// a status. An input is the template, a line "====", and the JSON object of variables.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto parsed = strata::ChatTemplate::Parse(source, "fuzz");
   if (!parsed.ok()) return 0;
   // Small limits, so that one input takes milliseconds.
-  const strata::jinja::RenderLimits limits{.max_steps = 50'000,
-                                           .max_allocated_bytes = 4 << 20,
-                                           .max_output_bytes = 1 << 20};
+  const strata::jinja::RenderLimits limits{
+      .max_steps = 50'000, .max_allocated_bytes = 4 << 20, .max_output_bytes = 1 << 20};
   (void)parsed->RenderVariables(variables, absl::CivilSecond(2025, 7, 10, 12, 0, 0), limits);
   return 0;
 }
