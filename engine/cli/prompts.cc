@@ -28,30 +28,31 @@ absl::StatusOr<std::vector<int32_t>> EncodeText(const std::string& text, const E
   return tokenizer->Encode(text);
 }
 
-absl::StatusOr<std::vector<int32_t>> EncodeChat(const json& messages, const Engine& engine) {
+// `messages` is JSON text: templates print objects with their keys as they were written.
+absl::StatusOr<std::vector<int32_t>> EncodeChat(const std::string& messages, const Engine& engine) {
   STRATA_ASSIGN_OR_RETURN(const Tokenizer* tokenizer, TokenizerOf(engine));
   if (!engine.chat_template().has_value()) {
     return absl::InvalidArgumentError("--chat: the model has no chat template");
   }
-  STRATA_ASSIGN_OR_RETURN(
-      const std::string text,
-      engine.chat_template()->Render(
-          {.messages = messages.dump(-1, ' ', false, json::error_handler_t::replace),
-           .add_generation_prompt = true,
-           .now = absl::ToCivilSecond(absl::Now(), absl::LocalTimeZone())}));
+  STRATA_ASSIGN_OR_RETURN(const std::string text,
+                          engine.chat_template()->Render(
+                              {.messages = messages,
+                               .add_generation_prompt = true,
+                               .now = absl::ToCivilSecond(absl::Now(), absl::LocalTimeZone())}));
   // The template has written the special tokens already.
   return tokenizer->Encode(text, {.special_tokens = EncodeOptions::SpecialTokens::kOmit});
 }
 
-json UserTurn(const std::string& prompt, const std::string& system) {
-  json messages = json::array();
-  if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
-  messages.push_back({{"role", "user"}, {"content", prompt}});
-  return messages;
+std::string UserTurn(const std::string& prompt, const std::string& system) {
+  std::vector<ChatMessage> messages;
+  if (!system.empty()) messages.push_back({.role = "system", .content = system});
+  messages.push_back({.role = "user", .content = prompt});
+  return ChatMessagesToJson(messages);
 }
 
-absl::StatusOr<std::vector<int32_t>> EncodeRow(const json& row, const PromptOptions& options,
-                                               const Engine& engine) {
+// `text` is the row's own text.
+absl::StatusOr<std::vector<int32_t>> EncodeRow(const json& row, absl::string_view text,
+                                               const PromptOptions& options, const Engine& engine) {
   const auto encode_prompt = [&](const std::string& prompt) {
     return options.chat ? EncodeChat(UserTurn(prompt, options.system), engine)
                         : EncodeText(prompt, engine);
@@ -60,7 +61,10 @@ absl::StatusOr<std::vector<int32_t>> EncodeRow(const json& row, const PromptOpti
   if (row.is_object() && row.contains("prompt") && row["prompt"].is_string()) {
     return encode_prompt(row["prompt"].get<std::string>());
   }
-  if (row.is_object() && row.contains("messages")) return EncodeChat(row["messages"], engine);
+  if (row.is_object() && row.contains("messages")) {
+    const nlohmann::ordered_json written = nlohmann::ordered_json::parse(text);
+    return EncodeChat(written["messages"].dump(), engine);
+  }
   if (row.is_object() && row.contains("prompt_ids") && row["prompt_ids"].is_array()) {
     std::vector<int32_t> ids;
     for (const json& id : row["prompt_ids"]) {
@@ -87,14 +91,15 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> EncodePrompts(const PromptOpti
     return absl::OkStatus();
   };
   for (const std::string& prompt : options.prompts) {
-    STRATA_RETURN_IF_ERROR(add(EncodeRow(prompt, options, engine), "--prompt"));
+    STRATA_RETURN_IF_ERROR(add(EncodeRow(prompt, "", options, engine), "--prompt"));
   }
   if (!options.prompt_file.empty()) {
     STRATA_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.prompt_file));
     STRATA_ASSIGN_OR_RETURN(const std::vector<json> rows,
                             ParseJsonLines(text, options.prompt_file));
+    const std::vector<absl::string_view> texts = JsonLineTexts(text);
     for (size_t i = 0; i < rows.size(); ++i) {
-      STRATA_RETURN_IF_ERROR(add(EncodeRow(rows[i], options, engine),
+      STRATA_RETURN_IF_ERROR(add(EncodeRow(rows[i], texts[i], options, engine),
                                  absl::StrCat(options.prompt_file, ": row ", i + 1)));
     }
   }

@@ -60,7 +60,8 @@ class RowPrinter {
 
   absl::Status PrintText(const std::string& text) { return PrintText(text, add_special_tokens_); }
 
-  absl::Status PrintRow(const json& row) {
+  // `row_text` is the row's own text: templates print objects with their keys as they were written.
+  absl::Status PrintRow(const json& row, absl::string_view row_text) {
     if (row.is_object() && row.contains("text") && row["text"].is_string()) {
       return PrintText(row["text"].get<std::string>());
     }
@@ -70,10 +71,9 @@ class RowPrinter {
     if (!chat_template_.has_value()) {
       return absl::InvalidArgumentError("\"messages\": the model has no chat template");
     }
-    STRATA_ASSIGN_OR_RETURN(
-        const std::string text,
-        chat_template_->RenderVariables(row.dump(-1, ' ', false, json::error_handler_t::replace),
-                                        absl::ToCivilSecond(absl::Now(), absl::LocalTimeZone())));
+    STRATA_ASSIGN_OR_RETURN(const std::string text,
+                            chat_template_->RenderVariables(
+                                row_text, absl::ToCivilSecond(absl::Now(), absl::LocalTimeZone())));
     return PrintText(text, false);  // the template has written the special tokens already
   }
 
@@ -113,9 +113,10 @@ absl::Status Tokenize(const TokenizeOptions& options, std::ostream& out) {
   if (!options.input.empty()) {
     STRATA_ASSIGN_OR_RETURN(const std::string text, ReadInput(options.input));
     STRATA_ASSIGN_OR_RETURN(const std::vector<json> rows, ParseJsonLines(text, options.input));
+    const std::vector<absl::string_view> texts = JsonLineTexts(text);
     for (size_t i = 0; i < rows.size(); ++i) {
-      STRATA_RETURN_IF_ERROR(
-          WithContext(printer.PrintRow(rows[i]), absl::StrCat(options.input, ": row ", i + 1)));
+      STRATA_RETURN_IF_ERROR(WithContext(printer.PrintRow(rows[i], texts[i]),
+                                         absl::StrCat(options.input, ": row ", i + 1)));
     }
   }
   for (const std::string& ids : options.decode) {

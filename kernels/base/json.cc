@@ -107,6 +107,10 @@ absl::Status WrongType(absl::string_view origin, absl::string_view key, absl::st
       absl::StrCat(origin, ": key '", key, "': expected ", expected, ", got ", shown));
 }
 
+bool IsBlank(absl::string_view line) {
+  return line.find_first_not_of(" \t\r") == absl::string_view::npos;
+}
+
 }  // namespace
 
 absl::StatusOr<json> ParseJson(absl::string_view text, absl::string_view origin) {
@@ -132,13 +136,21 @@ absl::StatusOr<json> ReadJsonFile(const std::string& path, int64_t max_bytes) {
 absl::StatusOr<std::vector<json>> ParseJsonLines(absl::string_view text, absl::string_view origin) {
   std::vector<json> rows;
   int64_t line_number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
     ++line_number;
-    if (line.find_first_not_of(" \t\r") == absl::string_view::npos) continue;
+    if (IsBlank(line)) continue;
     STRATA_ASSIGN_OR_RETURN(json row, ParseJson(line, absl::StrCat(origin, ":", line_number)));
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+std::vector<absl::string_view> JsonLineTexts(absl::string_view text) {
+  std::vector<absl::string_view> lines;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!IsBlank(line)) lines.push_back(line);
+  }
+  return lines;
 }
 
 absl::StatusOr<int64_t> GetInt(const json& object, absl::string_view key, int64_t min, int64_t max,

@@ -30,6 +30,10 @@ absl::StatusOr<nlohmann::json> ReadJsonFile(const std::string& path, int64_t max
 absl::StatusOr<std::vector<nlohmann::json>> ParseJsonLines(absl::string_view text,
                                                            absl::string_view origin);
 
+// The texts of the documents that ParseJsonLines parses, in the same order: for callers to whom the
+// order of keys matters, which a parsed object does not keep.
+std::vector<absl::string_view> JsonLineTexts(absl::string_view text);
+
 // Typed access to a member of `object`; InvalidArgument naming `origin` and `key` when it is
 // missing or of another type. GetInt refuses fractions and values outside [min, max].
 absl::StatusOr<int64_t> GetInt(const nlohmann::json& object, absl::string_view key, int64_t min,
