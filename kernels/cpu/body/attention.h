@@ -68,33 +68,31 @@ inline void SoftmaxWeights(const AttentionChunkBody& body, int64_t row) {
   body.sum[row] = Sum(sum);
 }
 
-// Adds weights[r][j] * values[j] for j in [begin, end) to columns [column, column + kVecs lanes)
-// of kRows rows; only `part` lanes of the last vector exist in memory when part > 0.
+// Adds weights[r][j] * values[j] for positions [begin, end) to kVecs vectors of columns of rows
+// [row, row + kRows). Only `part` lanes of a single vector exist in memory when part > 0.
 template <int kRows, int kVecs, typename T>
-inline void AddValues(const AttentionChunkBody& body, const int64_t* rows, int64_t column,
-                      int64_t part, int64_t begin, int64_t end) {
+inline void AddValues(const AttentionChunkBody& body, int64_t row, int64_t column, int64_t part,
+                      int64_t begin, int64_t end) {
   if (begin >= end) return;
+  float* out[kRows];
+  const float* weights[kRows];
   Vec acc[kRows][kVecs];
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVecs; ++v) {
-      acc[r][v] = Load(body.out + rows[r] * body.out_stride + column + v * kLanes);
-    }
+    out[r] = body.out + (row + r) * body.out_stride + column;
+    weights[r] = body.scores + (row + r) * kChunk;
+    for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(out[r] + v * kLanes);
   }
   for (int64_t j = begin; j < end; ++j) {
     const T* value = static_cast<const T*>(body.values[j]) + column;
-    Vec wide[kVecs];
-    for (int v = 0; v + 1 < kVecs; ++v) wide[v] = Load(value + v * kLanes);
-    const T* last = value + (kVecs - 1) * kLanes;
-    wide[kVecs - 1] = part > 0 ? LoadPart(last, part) : Load(last);
-    for (int r = 0; r < kRows; ++r) {
-      const Vec weight = Broadcast(body.scores[rows[r] * kChunk + j]);
-      for (int v = 0; v < kVecs; ++v) acc[r][v] = Fma(weight, wide[v], acc[r][v]);
+    Vec weight[kRows];
+    for (int r = 0; r < kRows; ++r) weight[r] = Broadcast(weights[r][j]);
+    for (int v = 0; v < kVecs; ++v) {
+      const Vec wide = kVecs == 1 && part > 0 ? LoadPart(value, part) : Load(value + v * kLanes);
+      for (int r = 0; r < kRows; ++r) acc[r][v] = Fma(weight[r], wide, acc[r][v]);
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVecs; ++v) {
-      Store(body.out + rows[r] * body.out_stride + column + v * kLanes, acc[r][v]);
-    }
+    for (int v = 0; v < kVecs; ++v) Store(out[r] + v * kLanes, acc[r][v]);
   }
 }
 
@@ -104,32 +102,46 @@ template <int kRows, int kVecs, typename T>
 inline void AddValuesOfRows(const AttentionChunkBody& body, int64_t row, int64_t column,
                             int64_t part) {
   int64_t begin = 0, end = kChunk;
-  int64_t rows[kRows];
-  for (int r = 0; r < kRows; ++r) {
-    rows[r] = row + r;
-    begin = begin > body.visible_begin[row + r] ? begin : body.visible_begin[row + r];
-    end = end < body.visible_end[row + r] ? end : body.visible_end[row + r];
+  for (int64_t r = row; r < row + kRows; ++r) {
+    begin = begin > body.visible_begin[r] ? begin : body.visible_begin[r];
+    end = end < body.visible_end[r] ? end : body.visible_end[r];
   }
   if (begin >= end) begin = end = kChunk;
-  for (int r = 0; r < kRows; ++r) {
-    const int64_t stop = begin < body.visible_end[row + r] ? begin : body.visible_end[row + r];
-    AddValues<1, kVecs, T>(body, rows + r, column, part, body.visible_begin[row + r], stop);
+  for (int64_t r = row; r < row + kRows; ++r) {
+    const int64_t stop = begin < body.visible_end[r] ? begin : body.visible_end[r];
+    AddValues<1, kVecs, T>(body, r, column, part, body.visible_begin[r], stop);
   }
-  AddValues<kRows, kVecs, T>(body, rows, column, part, begin, end);
-  for (int r = 0; r < kRows; ++r) {
-    AddValues<1, kVecs, T>(body, rows + r, column, part, end, body.visible_end[row + r]);
+  AddValues<kRows, kVecs, T>(body, row, column, part, begin, end);
+  for (int64_t r = row; r < row + kRows; ++r) {
+    AddValues<1, kVecs, T>(body, r, column, part, end, body.visible_end[r]);
   }
 }
 
-template <int kVecs, typename T>
-inline void AddValuesOfColumns(const AttentionChunkBody& body, int64_t column, int64_t part) {
-  int64_t row = 0;
-  for (; row + 4 <= body.num_rows; row += 4) AddValuesOfRows<4, kVecs, T>(body, row, column, part);
-  if (row + 2 <= body.num_rows) {
-    AddValuesOfRows<2, kVecs, T>(body, row, column, part);
-    row += 2;
+// All rows from `row` on, kRows at a time and then fewer.
+template <int kRows, int kVecs, typename T>
+inline void AddValuesOfColumns(const AttentionChunkBody& body, int64_t row, int64_t column,
+                               int64_t part) {
+  for (; row + kRows <= body.num_rows; row += kRows) {
+    AddValuesOfRows<kRows, kVecs, T>(body, row, column, part);
   }
-  if (row < body.num_rows) AddValuesOfRows<1, kVecs, T>(body, row, column, part);
+  if constexpr (kRows > 1) {
+    if (row < body.num_rows) AddValuesOfColumns<kRows - 1, kVecs, T>(body, row, column, part);
+  }
+}
+
+// All columns. One row alone takes eight vectors at a time, to keep both units busy.
+template <typename T>
+inline void AddAllValues(const AttentionChunkBody& body) {
+  int64_t column = 0;
+  const auto has = [&](int64_t num_vecs) { return column + num_vecs * kLanes <= body.v_head_dim; };
+  if (body.num_rows == 1) {
+    for (; has(8); column += 8 * kLanes) AddValuesOfColumns<1, 8, T>(body, 0, column, 0);
+  }
+  for (; has(4); column += 4 * kLanes) AddValuesOfColumns<kTileRows, 4, T>(body, 0, column, 0);
+  for (; has(2); column += 2 * kLanes) AddValuesOfColumns<kTileRows, 2, T>(body, 0, column, 0);
+  for (; column < body.v_head_dim; column += kLanes) {
+    AddValuesOfColumns<kTileRows, 1, T>(body, 0, column, has(1) ? 0 : body.v_head_dim - column);
+  }
 }
 
 template <typename T>
@@ -147,14 +159,7 @@ void AttentionChunkOf(const AttentionChunkBody& body) {
       Store(body.out + row * body.out_stride + c, Vec{});
     }
   }
-  int64_t column = 0;
-  for (; column + 2 * kLanes <= body.v_head_dim; column += 2 * kLanes) {
-    AddValuesOfColumns<2, T>(body, column, 0);
-  }
-  for (; column < body.v_head_dim; column += kLanes) {
-    const int64_t rest = body.v_head_dim - column;
-    AddValuesOfColumns<1, T>(body, column, rest < kLanes ? rest : 0);
-  }
+  AddAllValues<T>(body);
 }
 
 void AttentionChunk(const AttentionChunkBody& body) {
