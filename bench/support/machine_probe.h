@@ -2,7 +2,8 @@
 //
 // Two numbers for a number of threads: bytes per second that they read together from a region far
 // larger than the caches, and the floating-point operations per second of fused multiply-adds on
-// registers, in the widest vectors the processor has. Medians of a few repetitions.
+// registers, in the widest vectors the processor has. The best of many short measurements, since
+// whatever else runs on the machine can only lower them.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +25,7 @@ struct MachineProbe {
   }
 };
 
-// Takes about two seconds and 512 MiB.
+// Takes about a second and 512 MiB.
 MachineProbe ProbeMachine(int num_threads);
 
 }  // namespace strata::bench
