@@ -21,12 +21,12 @@ void RunMatMul(benchmark::State& state, Bench& bench, const MatMulCase& shape) {
   const BenchTensor out(DType::kF32, {shape.num_rows, shape.out_dim});
   MatMulArgs args = {.x = x.view(), .out = out.mutable_view()};
   int64_t copy = 0;
-  for (auto _ : state) {
+  const auto run = [&] {
     args.weight = weights.view().Rows(copy * shape.out_dim, (copy + 1) * shape.out_dim);
-    if (!CheckOk(state, bench.backend->MatMul(args))) return;
     copy = (copy + 1) % num_copies;
-  }
-  Report(state, bench.probe, Cost(args));
+    return bench.backend->MatMul(args);
+  };
+  RunCase(state, bench.probe, run, [&] { return Cost(args); });
 }
 
 void AddCases(Bench& bench) {

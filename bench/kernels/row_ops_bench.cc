@@ -1,141 +1,118 @@
-// The operations that pass over rows once: norms, activations, rotary, residual sum, gather, KV
-// append, merging of partial attention. All are bound by memory; cold: 4096 rows of 4096 exceed the
-// caches.
-#include "absl/strings/str_cat.h"
+// The operations that work row by row: norms, activations, Add, Rope, GatherRows.
+// Warm: one token's rows stay in the caches, as between two layers of a decode step, and the bound
+// of memory may be passed. Cold: rows of many tokens, taken in turn from more than the caches hold.
+#include "absl/strings/str_format.h"
 #include "bench/support/op_bench.h"
 
 namespace strata::bench {
 namespace {
 
-constexpr int64_t kNumRows = 4096;
-constexpr int64_t kNumColumns = 4096;
-constexpr int64_t kNumHeads = 32;
-constexpr int64_t kHeadDim = kNumColumns / kNumHeads;
-constexpr int64_t kPageSize = 32;
+constexpr int64_t kColumns = 4096;
+constexpr int64_t kHeadDim = 128;
+constexpr int64_t kHeads = kColumns / kHeadDim;
 
-// Runs `op` until the benchmark has enough, and reports its cost.
-template <typename Args>
-void Repeat(benchmark::State& state, Bench& bench, absl::Status (Backend::*op)(const Args&),
-            const Args& args) {
-  for (auto _ : state) {
-    if (!CheckOk(state, (bench.backend.get()->*op)(args))) return;
+// Operands of all operations for `num_rows` tokens, and copies of the large ones to take in turn.
+struct Operands {
+  explicit Operands(int64_t rows, int64_t copies)
+      : num_rows(rows),
+        num_copies(copies),
+        a(DType::kF32, {rows * copies, kColumns}),
+        b(DType::kF32, {rows * copies, kColumns}),
+        out(DType::kF32, {rows * copies, kColumns}),
+        weight(DType::kBF16, {kColumns}),
+        cosines(DType::kF32, {rows, kHeadDim / 2}),
+        sines(DType::kF32, {rows, kHeadDim / 2}),
+        table(DType::kBF16, {4096, kColumns}) {
+    for (int64_t i = 0; i < rows; ++i) indices.push_back(static_cast<int32_t>(i * 37 % 4096));
   }
-  Report(state, bench.probe, Cost(args));
-}
 
-void RunGather(benchmark::State& state, Bench& bench) {
-  const BenchTensor table(DType::kBF16, {32000, kNumColumns});
-  const BenchTensor out(DType::kF32, {kNumRows, kNumColumns});
+  TensorView A() const { return RowsOf(a); }
+  TensorView B() const { return RowsOf(b); }
+  MutableTensorView Out() const { return RowsOf(out); }
+  MutableTensorView RowsOf(const BenchTensor& tensor) const {
+    return tensor.mutable_view().Rows(turn * num_rows, (turn + 1) * num_rows);
+  }
+  void Advance() { turn = (turn + 1) % num_copies; }
+
+  int64_t num_rows;
+  int64_t num_copies;
+  int64_t turn = 0;
+  BenchTensor a;
+  BenchTensor b;
+  BenchTensor out;
+  BenchTensor weight;
+  BenchTensor cosines;
+  BenchTensor sines;
+  BenchTensor table;
   std::vector<int32_t> indices;
-  for (int64_t i = 0; i < kNumRows; ++i) {
-    indices.push_back(static_cast<int32_t>(i * 7919 % 32000));
+};
+
+// Runs `run(operands)`, which returns the operation's status and cost.
+struct Outcome {
+  absl::Status status;
+  OpCost cost;
+};
+using Run = std::function<Outcome(CpuBackend&, const Operands&)>;
+
+void Register(Bench& bench, const std::string& op, const Run& run) {
+  for (const int64_t num_rows : {1, 512}) {
+    const bool is_warm = num_rows == 1;
+    const std::string name =
+        absl::StrFormat("%s/%s/rows:%d/columns:%d/threads:%d", op, is_warm ? "warm" : "cold",
+                        num_rows, kColumns, bench.probe.num_threads);
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [&bench, run, num_rows, is_warm](benchmark::State& state) {
+                                   const int64_t bytes = BytesOf(DType::kF32, num_rows * kColumns);
+                                   Operands operands(num_rows, is_warm ? 1 : kColdBytes / bytes);
+                                   OpCost cost;
+                                   RunCase(
+                                       state, bench.probe,
+                                       [&] {
+                                         const Outcome outcome = run(*bench.backend, operands);
+                                         cost = outcome.cost;
+                                         operands.Advance();
+                                         return outcome.status;
+                                       },
+                                       [&] { return cost; });
+                                 })
+        ->UseRealTime()
+        ->MeasureProcessCPUTime();
   }
-  Repeat<GatherRowsArgs>(state, bench, &Backend::GatherRows,
-                         {.table = table.view(), .indices = indices, .out = out.mutable_view()});
-}
-
-void RunRmsNorm(benchmark::State& state, Bench& bench) {
-  const BenchTensor x(DType::kF32, {kNumRows, kNumColumns});
-  const BenchTensor weight(DType::kBF16, {kNumColumns});
-  const BenchTensor out(DType::kF32, {kNumRows, kNumColumns});
-  Repeat<RmsNormArgs>(state, bench, &Backend::RmsNorm,
-                      {.x = x.view(), .weight = weight.view(), .out = out.mutable_view()});
-}
-
-void RunLayerNorm(benchmark::State& state, Bench& bench) {
-  const BenchTensor x(DType::kF32, {kNumRows, kNumColumns});
-  const BenchTensor weight(DType::kBF16, {kNumColumns});
-  const BenchTensor bias(DType::kBF16, {kNumColumns});
-  const BenchTensor out(DType::kF32, {kNumRows, kNumColumns});
-  Repeat<LayerNormArgs>(
-      state, bench, &Backend::LayerNorm,
-      {.x = x.view(), .weight = weight.view(), .bias = bias.view(), .out = out.mutable_view()});
-}
-
-void RunGatedActivate(benchmark::State& state, Bench& bench) {
-  const BenchTensor gate(DType::kF32, {kNumRows, kNumColumns});
-  const BenchTensor up(DType::kF32, {kNumRows, kNumColumns});
-  Repeat<GatedActivateArgs>(state, bench, &Backend::GatedActivate,
-                            {.gate = gate.view(),
-                             .up = up.view(),
-                             .activation = Activation::kSilu,
-                             .out = up.mutable_view()});
-}
-
-void RunActivate(benchmark::State& state, Bench& bench) {
-  const BenchTensor x(DType::kF32, {kNumRows, kNumColumns});
-  Repeat<ActivateArgs>(
-      state, bench, &Backend::Activate,
-      {.x = x.view(), .activation = Activation::kGeluTanh, .out = x.mutable_view()});
-}
-
-void RunAdd(benchmark::State& state, Bench& bench) {
-  const BenchTensor a(DType::kF32, {kNumRows, kNumColumns});
-  const BenchTensor b(DType::kF32, {kNumRows, kNumColumns});
-  Repeat<AddArgs>(state, bench, &Backend::Add,
-                  {.a = a.view(), .b = b.view(), .out = a.mutable_view()});
-}
-
-void RunRope(benchmark::State& state, Bench& bench) {
-  const BenchTensor x(DType::kF32, {kNumRows, kNumHeads, kHeadDim});
-  const BenchTensor cosines(DType::kF32, {kNumRows, kHeadDim / 2});
-  const BenchTensor sines(DType::kF32, {kNumRows, kHeadDim / 2});
-  Repeat<RopeArgs>(state, bench, &Backend::Rope,
-                   {.x = x.mutable_view(), .cosines = cosines.view(), .sines = sines.view()});
-}
-
-void RunAppendKv(benchmark::State& state, Bench& bench) {
-  const KvLayout layout = {.dtype = DType::kBF16,
-                           .page_size = kPageSize,
-                           .num_kv_heads = 8,
-                           .head_dim = 128,
-                           .v_head_dim = 128};
-  const int64_t num_pages = kNumRows / kPageSize;
-  const BenchTensor keys(DType::kF32, {kNumRows, 8, 128});
-  const BenchTensor values(DType::kF32, {kNumRows, 8, 128});
-  const BenchTensor rows(DType::kBF16, {num_pages, 2 * 8 * kPageSize * 128});
-  std::vector<void*> pages;
-  for (int64_t page = 0; page < num_pages; ++page) {
-    pages.push_back(static_cast<char*>(rows.data()) + page * layout.PageBytes());
-  }
-  const KvSequence sequence = {.pages = pages, .num_queries = kNumRows};
-  Repeat<AppendKvArgs>(state, bench, &Backend::AppendKv,
-                       {.keys = keys.view(),
-                        .values = values.view(),
-                        .kv = {layout, absl::MakeConstSpan(&sequence, 1)}});
-}
-
-void RunMergeAttention(benchmark::State& state, Bench& bench) {
-  const BenchTensor a(DType::kF32, {kNumRows, kNumHeads, kHeadDim});
-  const BenchTensor b(DType::kF32, {kNumRows, kNumHeads, kHeadDim});
-  const BenchTensor a_sum(DType::kF32, {kNumRows, kNumHeads});
-  const BenchTensor b_sum(DType::kF32, {kNumRows, kNumHeads});
-  Repeat<MergeAttentionArgs>(state, bench, &Backend::MergeAttention,
-                             {.a_out = a.view(),
-                              .a_log_sum_exp = a_sum.view(),
-                              .b_out = b.view(),
-                              .b_log_sum_exp = b_sum.view(),
-                              .out = a.mutable_view(),
-                              .log_sum_exp = a_sum.mutable_view()});
 }
 
 void AddCases(Bench& bench) {
-  const std::pair<const char*, void (*)(benchmark::State&, Bench&)> cases[] = {
-      {"GatherRows", RunGather},
-      {"RmsNorm", RunRmsNorm},
-      {"LayerNorm", RunLayerNorm},
-      {"GatedActivate/silu", RunGatedActivate},
-      {"Activate/gelu_tanh", RunActivate},
-      {"Add", RunAdd},
-      {"Rope", RunRope},
-      {"AppendKv/bf16", RunAppendKv},
-      {"MergeAttention", RunMergeAttention}};
-  for (const auto& [name, run] : cases) {
-    benchmark::RegisterBenchmark(
-        absl::StrCat(name, "/cold/threads:", bench.probe.num_threads).c_str(),
-        [&bench, run = run](benchmark::State& state) { run(state, bench); })
-        ->UseRealTime();
-  }
+  Register(bench, "RmsNorm", [](CpuBackend& backend, const Operands& o) {
+    const RmsNormArgs args = {.x = o.A(), .weight = o.weight.view(), .out = o.Out()};
+    return Outcome{backend.RmsNorm(args), Cost(args)};
+  });
+  Register(bench, "LayerNorm", [](CpuBackend& backend, const Operands& o) {
+    const LayerNormArgs args = {
+        .x = o.A(), .weight = o.weight.view(), .bias = o.weight.view(), .out = o.Out()};
+    return Outcome{backend.LayerNorm(args), Cost(args)};
+  });
+  Register(bench, "SwiGlu", [](CpuBackend& backend, const Operands& o) {
+    const GatedActivateArgs args = {.gate = o.A(), .up = o.B(), .out = o.Out()};
+    return Outcome{backend.GatedActivate(args), Cost(args)};
+  });
+  Register(bench, "Gelu", [](CpuBackend& backend, const Operands& o) {
+    const ActivateArgs args = {.x = o.A(), .activation = Activation::kGelu, .out = o.Out()};
+    return Outcome{backend.Activate(args), Cost(args)};
+  });
+  Register(bench, "Add", [](CpuBackend& backend, const Operands& o) {
+    const AddArgs args = {.a = o.A(), .b = o.B(), .out = o.Out()};
+    return Outcome{backend.Add(args), Cost(args)};
+  });
+  Register(bench, "GatherRows", [](CpuBackend& backend, const Operands& o) {
+    const GatherRowsArgs args = {.table = o.table.view(), .indices = o.indices, .out = o.Out()};
+    return Outcome{backend.GatherRows(args), Cost(args)};
+  });
+  Register(bench, "Rope", [](CpuBackend& backend, const Operands& o) {
+    const RopeArgs args = {
+        .x = MutableTensorView(o.Out().mutable_data(), DType::kF32, {o.num_rows, kHeads, kHeadDim}),
+        .cosines = o.cosines.view(),
+        .sines = o.sines.view()};
+    return Outcome{backend.Rope(args), Cost(args)};
+  });
 }
 
 }  // namespace

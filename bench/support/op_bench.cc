@@ -62,20 +62,14 @@ BenchTensor::BenchTensor(DType dtype, const Shape& shape) : dtype_(dtype), shape
   }
 }
 
-void Report(benchmark::State& state, const MachineProbe& probe, const OpCost& cost) {
-  using benchmark::Counter;
-  const auto rate = [](double per_iteration) {
-    return Counter(per_iteration, Counter::kIsIterationInvariantRate);
-  };
-  state.counters["bytes/s"] = rate(static_cast<double>(cost.bytes_read + cost.bytes_written));
-  state.counters["flops/s"] = rate(static_cast<double>(cost.flops));
-  state.counters["bound_percent"] = rate(100.0 * probe.BoundSeconds(cost));
-}
-
-bool CheckOk(benchmark::State& state, const absl::Status& status) {
-  if (status.ok()) return true;
-  state.SkipWithError(std::string(status.message()).c_str());
-  return false;
+void Report(benchmark::State& state, const MachineProbe& probe, const OpCost& cost,
+            double mean_seconds, double best_seconds) {
+  const double bound_seconds = probe.BoundSeconds(cost);
+  state.counters["GB/s"] =
+      static_cast<double>(cost.bytes_read + cost.bytes_written) / mean_seconds / 1e9;
+  state.counters["Gflop/s"] = static_cast<double>(cost.flops) / mean_seconds / 1e9;
+  state.counters["bound_percent"] = 100.0 * bound_seconds / mean_seconds;
+  state.counters["best_percent"] = 100.0 * bound_seconds / best_seconds;
 }
 
 }  // namespace strata::bench

@@ -2,13 +2,17 @@
 //
 // A program measures the machine first (MachineProbe, printed with the context), then runs its
 // cases. Each reports bytes/s, flops/s and "bound_percent": the time of the bound, the larger of
-// flops / peak and bytes / bandwidth of the op's Cost(), in per cent of the measured time. Cold
-// cases take their large operands in turn from copies that together exceed the caches.
+// flops / peak and bytes / bandwidth of the op's Cost(), in per cent of the measured time;
+// "best_percent" is that of the fastest iteration, which other programs on the machine disturb
+// least. Cold cases take their large operands in turn from copies that exceed the caches.
 #pragma once
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,10 +51,30 @@ class BenchTensor {
   Buffer buffer_;
 };
 
-// Sets the counters of a case that did work of `cost` in every iteration.
-void Report(benchmark::State& state, const MachineProbe& probe, const OpCost& cost);
+// Sets the counters of a case whose iterations did work of `cost` in these seconds.
+void Report(benchmark::State& state, const MachineProbe& probe, const OpCost& cost,
+            double mean_seconds, double best_seconds);
 
-// Ends the case with an error when `status` is one. True when it is OK.
-bool CheckOk(benchmark::State& state, const absl::Status& status);
+// Runs `run` (returns absl::Status) in the loop of a case and sets its counters; `cost` is that of
+// one iteration, asked for after the loop. Ends the case with an error when `run` fails.
+template <typename Run, typename Cost>
+void RunCase(benchmark::State& state, const MachineProbe& probe, Run run, Cost cost) {
+  using Clock = std::chrono::steady_clock;
+  double total_seconds = 0;
+  double best_seconds = std::numeric_limits<double>::infinity();
+  for (auto _ : state) {
+    const Clock::time_point start = Clock::now();
+    const absl::Status status = run();
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    total_seconds += seconds;
+    best_seconds = std::min(best_seconds, seconds);
+    if (!status.ok()) {
+      state.SkipWithError(std::string(status.message()).c_str());
+      return;
+    }
+  }
+  Report(state, probe, cost(), total_seconds / static_cast<double>(state.iterations()),
+         best_seconds);
+}
 
 }  // namespace strata::bench

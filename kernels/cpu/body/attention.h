@@ -16,10 +16,22 @@ namespace {
 
 inline constexpr int64_t kChunk = 256;  // kAttentionChunk of kernels/ops/attention.h
 
-// scores[r][j] = queries[r] . keys[j]
+// Positions that keys are asked for ahead of their scores: a page of 16, so that the next page is
+// on its way when the processor's own prefetcher stops at the end of this one.
+inline constexpr int64_t kKeysAhead = 16;
+
+// Asks for `count` elements, into the cache of this locality (3: first level, 2: second).
+template <int kLocality, typename T>
+inline void Prefetch(const T* row, int64_t count) {
+  for (int64_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(row + i, 0, kLocality);
+}
+
+// scores[r][j] = queries[r] . keys[j]. The first rows find the keys in memory and ask for those to
+// come, and for the values that the weighted sums will read.
 template <typename T>
 struct ScoreTiles {
   const AttentionChunkBody& body;
+  int64_t end;
 
   template <int kRows, int kKeys>
   void Tile(int64_t row, int64_t key) const {
@@ -27,6 +39,13 @@ struct ScoreTiles {
     const T* k[kKeys];
     for (int r = 0; r < kRows; ++r) q[r] = body.queries + (row + r) * body.query_stride;
     for (int j = 0; j < kKeys; ++j) k[j] = static_cast<const T*>(body.keys[key + j]);
+    if (row == 0) {
+      for (int j = 0; j < kKeys; ++j) {
+        const int64_t ahead = key + j + kKeysAhead < end ? key + j + kKeysAhead : end - 1;
+        Prefetch<3>(static_cast<const T*>(body.keys[ahead]), body.head_dim);
+        Prefetch<2>(static_cast<const T*>(body.values[key + j]), body.v_head_dim);
+      }
+    }
     Vec acc[kRows][kKeys] = {};
     DotTile(q, k, body.head_dim, Next<T>{}, acc);
     for (int r = 0; r < kRows; ++r) {
@@ -152,7 +171,7 @@ void AttentionChunkOf(const AttentionChunkBody& body) {
     begin = begin < body.visible_begin[r] ? begin : body.visible_begin[r];
     end = end > body.visible_end[r] ? end : body.visible_end[r];
   }
-  ForTiles(0, body.num_rows, begin, end, ScoreTiles<T>{body});
+  ForTiles(0, body.num_rows, begin, end, ScoreTiles<T>{body, end});
   for (int64_t row = 0; row < body.num_rows; ++row) {
     SoftmaxWeights(body, row);
     for (int64_t c = 0; c < body.out_stride; c += kLanes) {

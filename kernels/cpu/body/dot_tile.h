@@ -46,6 +46,9 @@ inline int64_t DotLines(const float* const* x, const T* const* w, int64_t n, con
   int64_t k = 0;
   for (; k + kLine <= n; k += kLine) {
     for (int o = 0; o < kOuts; ++o) __builtin_prefetch(next + k * kOuts + o * kLine, 0, kLocality);
+    if constexpr (kLocality == 2) {  // what the last sweep has brought to the second level
+      for (int o = 0; o < kOuts; ++o) __builtin_prefetch(w[o] + k + 8 * kLine, 0, 3);
+    }
     for (int64_t i = 0; i < kLine; i += kLanes) DotStep(x, w, k + i, acc);
   }
   return k;
