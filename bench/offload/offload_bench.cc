@@ -5,7 +5,8 @@
 //
 // decode: tokens/s at batch 1 and 16 under 1500 MB against the bound, which is the O_DIRECT read
 // rate measured in the same round divided by the bytes that a pass reads.
-// accuracy: predicted beside measured wall time of ten configurations.
+// accuracy: predicted beside measured wall time of ten configurations, each predicted from a
+// profile of the machine as it was just before: it is shared, and its rates change within minutes.
 // search: the searched policy beside every one of a grid of policies, all measured.
 // prefix: prompts with a common beginning, shared and not.
 // Not a Google Benchmark program: what is compared alternates within a round. Prints markdown.
@@ -152,7 +153,7 @@ std::vector<Case> AccuracyCases() {
   };
 }
 
-void Accuracy(const Settings& settings) {
+void Accuracy(const Settings& at_start) {
   std::printf("\n## Predicted beside measured\n\n");
   std::printf(
       "| configuration | policy | predicted s | measured s | measured / predicted | bound by "
@@ -160,6 +161,8 @@ void Accuracy(const Settings& settings) {
   int num_within = 0;
   const std::vector<Case> cases = AccuracyCases();
   for (const Case& run : cases) {
+    Settings settings = at_start;
+    settings.profile = OrExit(MeasureProfile({.disk_directory = settings.directory}));
     const ThroughputResult result = Measure(run, settings, settings.rounds);
     const RunReport& report = result.samples.back().report;
     const double measured = MeasuredSeconds(result);

@@ -71,6 +71,7 @@ void Print(const HardwareProfile& profile, std::ostream& out) {
   PrintLink("disk, write", profile.disk_write, out);
   if (profile.disk_read.bytes_per_s > 0) {
     line("cpu beside the disk", profile.cpu_share_beside_disk * 100, "% of its rate alone");
+    line("disk beside the cpu", profile.disk_share_beside_cpu * 100, "% of its rate alone");
   }
   PrintMatMul(profile.cpu, out);
   if (profile.gpu.has_value()) PrintGpu(profile, out);

@@ -157,18 +157,27 @@ absl::Status MeasureAttention(Backend& backend, const ComputeRatesOptions& optio
   return absl::OkStatus();
 }
 
-// A product too small to take time: what remains is the call, and waking the threads.
+// A stage's operations too small to take time: what remains is the calls, and that the threads
+// begin and end them together.
 absl::StatusOr<double> MeasureStageCost(Backend& backend, const ComputeRatesOptions& options) {
-  constexpr int64_t kDim = 64;
+  constexpr int64_t kStageInDim = 64;
+  constexpr int64_t kStageOutDim = 512;  // enough for all threads to have a part
+  constexpr int kStageOperations = 4;    // an mlp's: norm, gate and up, activation, down
   STRATA_ASSIGN_OR_RETURN(const Buffer weight,
-                          FilledBuffer(DType::kF32, {kDim * kDim}, options.device));
-  STRATA_ASSIGN_OR_RETURN(const Buffer x, FilledBuffer(DType::kF32, {kDim}, options.device));
-  STRATA_ASSIGN_OR_RETURN(const Buffer out, FilledBuffer(DType::kF32, {kDim}, options.device));
-  return MedianSecondsOfCall(options.seconds_per_rate / 10, backend, options, [&] {
-    return backend.MatMul({.x = TensorView(x.data(), DType::kF32, {1, kDim}),
-                           .weight = TensorView(weight.data(), DType::kF32, {kDim, kDim}),
-                           .out = MutableTensorView(out.data(), DType::kF32, {1, kDim})});
-  });
+                          FilledBuffer(DType::kF32, {kStageOutDim * kStageInDim}, options.device));
+  STRATA_ASSIGN_OR_RETURN(const Buffer x, FilledBuffer(DType::kF32, {kStageInDim}, options.device));
+  STRATA_ASSIGN_OR_RETURN(const Buffer out,
+                          FilledBuffer(DType::kF32, {kStageOutDim}, options.device));
+  const MatMulArgs product = {
+      .x = TensorView(x.data(), DType::kF32, {1, kStageInDim}),
+      .weight = TensorView(weight.data(), DType::kF32, {kStageOutDim, kStageInDim}),
+      .out = MutableTensorView(out.data(), DType::kF32, {1, kStageOutDim})};
+  return MedianSecondsOfCall(options.seconds_per_rate / 10, backend, options,
+                             [&]() -> absl::Status {
+                               for (int i = 0; i < kStageOperations; ++i)
+                                 STRATA_RETURN_IF_ERROR(backend.MatMul(product));
+                               return absl::OkStatus();
+                             });
 }
 
 }  // namespace

@@ -18,8 +18,9 @@ namespace {
 
 constexpr int64_t kSlotBytes = int64_t{32} << 20;  // a submission: a tensor of a small layer
 constexpr int64_t kNumSlots = 2;
-constexpr int64_t kSlotsPerRead =
-    4;  // while products run: 128 MiB, twice, is 0.1 s of a quick disk
+// While products run: 64 MiB, twice, is many times a product even of the quickest disk, and short
+// beside the time measured, at whose end they are waited for.
+constexpr int64_t kSlotsPerRead = 2;
 constexpr int64_t kMinFileBytes = kNumSlots * kSlotBytes;
 constexpr double kMaxPassSeconds = 2;  // a slow disk is judged by a part of the file
 constexpr int kNumPasses = 3;
@@ -107,7 +108,7 @@ absl::StatusOr<LinkRate> DiskProbe::MeasureRead() {
   return Measure(Direction::kRead, written_bytes_);
 }
 
-Event DiskProbe::ReadMuch() {
+DiskProbe::Reading DiskProbe::ReadMuch() {
   std::vector<DiskTransfer> transfers;
   const int64_t slot_bytes = std::min(kSlotBytes, written_bytes_);
   for (int64_t i = 0; i < kSlotsPerRead; ++i) {
@@ -115,40 +116,49 @@ Event DiskProbe::ReadMuch() {
     transfers.push_back({&file_, next_read_offset_, slot_bytes, memory_.data()});
     next_read_offset_ += slot_bytes;
   }
-  return queue_->Read(transfers);
+  return {queue_->Read(transfers), kSlotsPerRead * slot_bytes};
 }
 
-absl::StatusOr<double> DiskProbe::MeasureCpuShare(Backend& backend,
-                                                  const ComputeRatesOptions& options) {
+absl::StatusOr<DiskProbe::Shares> DiskProbe::MeasureShares(Backend& backend,
+                                                           const ComputeRatesOptions& options) {
   STRATA_CHECK(written_bytes_ > 0, "what is read was written before");
   const int64_t many_rows = std::min<int64_t>(64, options.max_rows);
   const double seconds = 2 * options.seconds_per_rate;
   STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<MatMulProbe> probe,
                           MatMulProbe::Create(DType::kBF16, many_rows, options.cold_bytes));
-  double share = 0;
+  std::vector<double> cpu_shares, disk_shares;
   for (const int64_t num_rows : {int64_t{1}, many_rows}) {
     const auto product = [&] { return probe->Run(backend, num_rows); };
     // Enough in flight that the disk is busy until the next product ends.
-    std::array<Event, kNumSlots> reads;
+    std::array<Reading, kNumSlots> reads;
+    int64_t bytes = 0;
     const auto product_beside_disk = [&]() -> absl::Status {
-      for (Event& read : reads) {
-        if (!read.Done()) continue;
-        STRATA_RETURN_IF_ERROR(read.Synchronize());
+      for (Reading& read : reads) {
+        if (!read.event.Done()) continue;
+        STRATA_RETURN_IF_ERROR(read.event.Synchronize());
         read = ReadMuch();
+        bytes += read.bytes;
       }
       return product();
     };
     // Three times by turns: the machine may change from one second to the next.
-    std::vector<double> shares;
+    std::vector<double> cpu, disk;
     for (int turn = 0; turn < 3; ++turn) {
       STRATA_ASSIGN_OR_RETURN(const double alone, MedianSecondsOf(seconds, product));
+      STRATA_ASSIGN_OR_RETURN(const Pass disk_alone, RunPass(Direction::kRead, written_bytes_));
+      const auto start = std::chrono::steady_clock::now();
+      bytes = 0;
       STRATA_ASSIGN_OR_RETURN(const double beside, MedianSecondsOf(seconds, product_beside_disk));
-      for (const Event& read : reads) STRATA_RETURN_IF_ERROR(read.Synchronize());
-      shares.push_back(alone / beside);
+      for (const Reading& read : reads) STRATA_RETURN_IF_ERROR(read.event.Synchronize());
+      const double rate = static_cast<double>(bytes) / SecondsSince(start);
+      cpu.push_back(alone / beside);
+      disk.push_back(rate * disk_alone.seconds / static_cast<double>(disk_alone.bytes));
     }
-    share += std::min(1.0, Median(std::move(shares))) / 2;
+    cpu_shares.push_back(std::min(1.0, Median(std::move(cpu))));
+    disk_shares.push_back(std::min(1.0, Median(std::move(disk))));
   }
-  return share;
+  return Shares{.cpu = (cpu_shares[0] + cpu_shares[1]) / 2,
+                .disk = (disk_shares[0] + disk_shares[1]) / 2};
 }
 
 }  // namespace strata

@@ -31,10 +31,14 @@ class DiskProbe {
   // The same of reading what was written: after MeasureWrite.
   absl::StatusOr<LinkRate> MeasureRead();
 
-  // Rate of `backend`'s matrix products while the disk reads, divided by their rate without: the
-  // mean of one row (which competes for memory) and of 64 or max_rows (which compete for cores),
-  // at most 1.
-  absl::StatusOr<double> MeasureCpuShare(Backend& backend, const ComputeRatesOptions& options);
+  // What is left to each when `backend` computes matrix products while the disk reads: its rate
+  // then divided by its rate alone, at most 1. The mean of products of one row (which compete for
+  // memory) and of 64 or max_rows (which compete for cores). After MeasureWrite.
+  struct Shares {
+    double cpu = 1;
+    double disk = 1;
+  };
+  absl::StatusOr<Shares> MeasureShares(Backend& backend, const ComputeRatesOptions& options);
 
  private:
   DiskProbe(DiskFile file, std::unique_ptr<DiskQueue> queue, Buffer memory);
@@ -42,7 +46,11 @@ class DiskProbe {
   enum class Direction : uint8_t { kRead, kWrite };
   Event Submit(Direction direction, int64_t offset, int64_t bytes, int64_t slot);
   // Reads on through what was written, over and over; what arrives in memory is of no use.
-  Event ReadMuch();
+  struct Reading {
+    Event event;
+    int64_t bytes = 0;
+  };
+  Reading ReadMuch();
   // Seconds of passing over the first `bytes` of the file; stops after two and says how far it got.
   struct Pass {
     int64_t bytes = 0;

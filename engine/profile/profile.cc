@@ -54,7 +54,9 @@ absl::Status MeasureDisk(const ProfileOptions& options, const ComputeRatesOption
   STRATA_ASSIGN_OR_RETURN(profile.disk_write, probe.MeasureWrite());
   STRATA_ASSIGN_OR_RETURN(profile.disk_read, probe.MeasureRead());
   Report(options, "matrix products beside the disk");
-  STRATA_ASSIGN_OR_RETURN(profile.cpu_share_beside_disk, probe.MeasureCpuShare(backend, compute));
+  STRATA_ASSIGN_OR_RETURN(const DiskProbe::Shares shares, probe.MeasureShares(backend, compute));
+  profile.cpu_share_beside_disk = shares.cpu;
+  profile.disk_share_beside_cpu = shares.disk;
   return absl::OkStatus();
 }
 

@@ -77,6 +77,9 @@ Bound BoundOf(const Work& work, const HardwareProfile& profile) {
     const Lane lane = static_cast<Lane>(index);
     double seconds = work.seconds(lane);
     if (lane == Lane::kCpu && seconds > 0) seconds += (1 - profile.cpu_share_beside_disk) * disk;
+    if (IsDisk(lane) && seconds > 0) {
+      seconds += (1 - profile.disk_share_beside_cpu) * work.seconds(Lane::kCpu);
+    }
     raise(seconds, LaneName(lane));
   }
   raise(work.host_memory_seconds, "host memory");

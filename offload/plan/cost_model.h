@@ -42,8 +42,9 @@ struct Bound {
   friend bool operator==(const Bound&, const Bound&) = default;
 };
 
-// The largest of the lanes and the host memory; the cpu lane is lengthened by what the disk takes
-// from it: cpu + (1 - cpu_share_beside_disk) * disk.
+// The largest of the lanes and the host memory. The cpu lane is lengthened by what the disk takes
+// from it, cpu + (1 - cpu_share_beside_disk) * disk, and a disk lane by what the cpu takes, disk +
+// (1 - disk_share_beside_cpu) * cpu.
 Bound BoundOf(const Work& work, const HardwareProfile& profile);
 
 // Experts that n tokens choose at least once, in expectation: E (1 - (1 - k/E)^n).

@@ -49,8 +49,10 @@ struct HardwareProfile {
   LinkRate device_to_host;
   LinkRate disk_read;  // at the depth and size the engine uses
   LinkRate disk_write;
-  // Share of the cpu's rates that is left while the disk lanes are busy.
+  // Share of the cpu's rates that is left while the disk lanes are busy, and of the disk's while
+  // the cpu computes on all its threads.
   double cpu_share_beside_disk = 1.0;
+  double disk_share_beside_cpu = 1.0;
   std::string measured_at;  // date; empty: written by hand
 
   friend bool operator==(const HardwareProfile&, const HardwareProfile&) = default;

@@ -94,6 +94,7 @@ std::string ToJson(const HardwareProfile& profile) {
   value["disk_read"] = LinkJson(profile.disk_read);
   value["disk_write"] = LinkJson(profile.disk_write);
   value["cpu_share_beside_disk"] = profile.cpu_share_beside_disk;
+  value["disk_share_beside_cpu"] = profile.disk_share_beside_cpu;
   value["measured_at"] = profile.measured_at;
   // Names of processors may hold anything; bytes that are no UTF-8 are replaced, not thrown at.
   return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -116,6 +117,8 @@ absl::StatusOr<HardwareProfile> HardwareProfileFromJson(absl::string_view text,
   STRATA_ASSIGN_OR_RETURN(profile.disk_write, ReadLink(fields, "disk_write"));
   STRATA_ASSIGN_OR_RETURN(profile.cpu_share_beside_disk,
                           fields.Number("cpu_share_beside_disk", 0.01, 1));
+  STRATA_ASSIGN_OR_RETURN(profile.disk_share_beside_cpu,
+                          fields.Number("disk_share_beside_cpu", 0.01, 1));
   STRATA_ASSIGN_OR_RETURN(profile.measured_at, fields.String("measured_at"));
   STRATA_RETURN_IF_ERROR(fields.CheckAllRead());
   if (profile.gpu.has_value() &&

@@ -33,16 +33,22 @@ constexpr size_t kChain = kNumLanes;
 constexpr size_t kHostMemory = kNumLanes + 1;
 constexpr size_t kNumTimeRows = kNumLanes + 2;
 
-double TimeLoad(size_t row, const Work& work, double cpu_share_beside_disk, double micro_batches) {
+double TimeLoad(size_t row, const Work& work, const PlacementProblem& problem,
+                double micro_batches) {
   if (row == kHostMemory) return work.host_memory_seconds;
   if (row == kChain) {
     // What a micro-batch must do one after the other; its copies are small beside its computing.
     return (work.seconds(Lane::kCpu) + work.seconds(Lane::kGpu)) / micro_batches;
   }
-  if (static_cast<Lane>(row) == Lane::kCpu) {
-    return work.seconds(Lane::kCpu) + (1 - cpu_share_beside_disk) * work.seconds(Lane::kDiskRead);
+  const Lane lane = static_cast<Lane>(row);
+  if (lane == Lane::kCpu) {
+    return work.seconds(Lane::kCpu) +
+           (1 - problem.cpu_share_beside_disk) * work.seconds(Lane::kDiskRead);
   }
-  return work.lane_seconds[row];
+  if (lane == Lane::kDiskRead) {
+    return work.seconds(lane) + (1 - problem.disk_share_beside_cpu) * work.seconds(Lane::kCpu);
+  }
+  return work.seconds(lane);
 }
 
 // Rows and columns as triplets.
@@ -179,13 +185,12 @@ class Program {
       columns[i] = column;
       builder_.AddElement(sum, column, 1);
       for (size_t row = 0; row < kNumTimeRows; ++row) {
-        const double beside = problem_.cpu_share_beside_disk;
         builder_.AddElement(
             prefill_rows_[row], column,
-            TimeLoad(row, choice.prefill, beside, problem_.prefill_micro_batches) / time_unit_);
+            TimeLoad(row, choice.prefill, problem_, problem_.prefill_micro_batches) / time_unit_);
         builder_.AddElement(
             decode_rows_[row], column,
-            TimeLoad(row, choice.decode, beside, problem_.decode_micro_batches) / time_unit_);
+            TimeLoad(row, choice.decode, problem_, problem_.decode_micro_batches) / time_unit_);
       }
       for (const Tier tier : kTiers) {
         builder_.AddElement(memory_rows_[static_cast<size_t>(tier)], column,

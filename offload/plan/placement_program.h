@@ -6,6 +6,7 @@
 //   minimise   T_prefill + decode_passes * T_decode
 //   such that  T >= load of each lane, each a sum of share * load of the whole class
 //              T >= cpu + (1 - cpu_share_beside_disk) * disk read
+//              T >= disk read + (1 - disk_share_beside_cpu) * cpu
 //              T >= (cpu + gpu + copies between them) / micro-batches
 //              weights + KV + activations + rings <= budget, per tier
 //              ring >= slots * what any stage streams through it
@@ -51,6 +52,7 @@ struct PlacementProblem {
   double prefill_micro_batches = 1;  // of a pass, if cpu and gpu overlap on them
   double decode_micro_batches = 1;
   double cpu_share_beside_disk = 1;
+  double disk_share_beside_cpu = 1;
 };
 
 struct Placement {

@@ -235,7 +235,8 @@ PlacementProblem MakePlacementProblem(const CostModel& cost_model,
       .fixed_memory = ActivationBytes(cost_model.model(), builder.policy(), block),
       .budgets = budgets,
       .decode_passes = static_cast<double>(std::max<int64_t>(workload.output_tokens - 1, 0)),
-      .cpu_share_beside_disk = cost_model.profile().cpu_share_beside_disk};
+      .cpu_share_beside_disk = cost_model.profile().cpu_share_beside_disk,
+      .disk_share_beside_cpu = cost_model.profile().disk_share_beside_cpu};
   const auto per_pass = [](const PhaseShapes& phase) {
     double count = 0;
     for (const CountedShape& counted : phase.micro_batches) count += counted.count;

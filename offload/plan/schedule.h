@@ -22,6 +22,8 @@ namespace strata {
 enum class Lane : uint8_t { kDiskRead, kDiskWrite, kHostToDevice, kDeviceToHost, kGpu, kCpu };
 inline constexpr int kNumLanes = 6;
 
+inline bool IsDisk(Lane lane) { return lane == Lane::kDiskRead || lane == Lane::kDiskWrite; }
+
 // "disk read", "disk write", "h2d", "d2h", "gpu", "cpu".
 absl::string_view LaneName(Lane lane);
 

@@ -12,11 +12,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int32_t kNone = -1;
 
-bool IsDisk(size_t lane) {
-  return lane == static_cast<size_t>(Lane::kDiskRead) ||
-         lane == static_cast<size_t>(Lane::kDiskWrite);
-}
-
 class Simulator {
  public:
   Simulator(const Schedule& schedule, const Policy& policy, const CostModel& cost_model,
@@ -131,14 +126,15 @@ class Simulator {
     ++num_done_;
   }
 
-  double RateOf(size_t lane) const {
-    if (lane != static_cast<size_t>(Lane::kCpu)) return 1;
-    for (size_t other = 0; other < kNumLanes; ++other) {
-      if (IsDisk(other) && running_[other].id != kNone) {
-        return cost_model_.profile().cpu_share_beside_disk;
-      }
-    }
-    return 1;
+  bool IsBusy(Lane lane) const { return running_[static_cast<size_t>(lane)].id != kNone; }
+
+  // The cpu and the disk take from each other.
+  double RateOf(Lane lane) const {
+    const HardwareProfile& profile = cost_model_.profile();
+    if (IsDisk(lane)) return IsBusy(Lane::kCpu) ? profile.disk_share_beside_cpu : 1;
+    if (lane != Lane::kCpu) return 1;
+    const bool beside_disk = IsBusy(Lane::kDiskRead) || IsBusy(Lane::kDiskWrite);
+    return beside_disk ? profile.cpu_share_beside_disk : 1;
   }
 
   // Moves the clock to the end of the next part; false if nothing will ever end.
@@ -146,7 +142,7 @@ class Simulator {
     double wait = kInfinity;
     std::array<double, kNumLanes> rates{};
     for (size_t lane = 0; lane < kNumLanes; ++lane) {
-      rates[lane] = RateOf(lane);
+      rates[lane] = RateOf(static_cast<Lane>(lane));
       if (running_[lane].id == kNone) continue;
       wait = std::min(wait, running_[lane].left_seconds / rates[lane]);
     }

@@ -33,6 +33,7 @@ class ProfileCommandTest : public testing::Test {
     profile_.disk_read = {.bytes_per_s = 1.88e9, .latency_s = 90e-6};
     profile_.disk_write = {.bytes_per_s = 2.5e9, .latency_s = 40e-6};
     profile_.cpu_share_beside_disk = 0.97;
+    profile_.disk_share_beside_cpu = 0.88;
     profile_.measured_at = "2026-11-22T08:00:00Z";
     EXPECT_TRUE(WriteFileAtomically(ProfileCachePath(options_.profile), ToJson(profile_)).ok());
   }
@@ -62,6 +63,7 @@ TEST_F(ProfileCommandTest, PrintsATable) {
             "disk, read               1.88 GB/s, 90 us for one page alone\n"
             "disk, write              2.50 GB/s, 40 us for one page alone\n"
             "cpu beside the disk     97.00 % of its rate alone\n"
+            "disk beside the cpu     88.00 % of its rate alone\n"
             "\n"
             "matrix products, GFLOP/s\n"
             "rows           1     512\n"

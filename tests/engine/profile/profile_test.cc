@@ -74,6 +74,8 @@ TEST_F(ProfileTest, MeasuresEveryRateAndKeepsThem) {
   EXPECT_GT(measured->disk_write.bytes_per_s, 0);
   EXPECT_GT(measured->cpu_share_beside_disk, 0);
   EXPECT_LE(measured->cpu_share_beside_disk, 1);
+  EXPECT_GT(measured->disk_share_beside_cpu, 0);
+  EXPECT_LE(measured->disk_share_beside_cpu, 1);
   EXPECT_FALSE(measured->gpu.has_value());
   EXPECT_FALSE(measured->measured_at.empty());
   // Nothing but the cache is left of it.
@@ -105,6 +107,7 @@ TEST_F(ProfileTest, MeasuresAgainWhenToldToOrWhenTheKeptOneIsBroken) {
   EXPECT_NE(profile->cpu.name, "by hand");
   EXPECT_EQ(profile->disk_read.bytes_per_s, 0);  // no disk was asked for
   EXPECT_EQ(profile->cpu_share_beside_disk, 1);
+  EXPECT_EQ(profile->disk_share_beside_cpu, 1);
   options_.refresh = false;
   ASSERT_TRUE(WriteFileAtomically(ProfileCachePath(options_), "{\"cpu\":").ok());
   reports_.clear();

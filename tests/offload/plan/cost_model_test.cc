@@ -152,7 +152,9 @@ TEST(BoundOf, NamesTheMostLoadedResource) {
   bound = BoundOf(work, machine);
   EXPECT_EQ(bound.resource, "disk read");
   EXPECT_DOUBLE_EQ(bound.seconds, 9);
-  work.host_memory_seconds = 10;
+  machine.disk_share_beside_cpu = 0.8;
+  EXPECT_DOUBLE_EQ(BoundOf(work, machine).seconds, 9 + 0.2 * 5);
+  work.host_memory_seconds = 11;
   EXPECT_EQ(BoundOf(work, machine).resource, "host memory");
 }
 

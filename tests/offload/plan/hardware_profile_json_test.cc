@@ -21,6 +21,7 @@ HardwareProfile Example() {
   profile.disk_read = {1.9e9, 1e-4};
   profile.disk_write = {1.1e9, 2e-4};
   profile.cpu_share_beside_disk = 0.85;
+  profile.disk_share_beside_cpu = 0.75;
   profile.measured_at = "2025-01-31";
   return profile;
 }
@@ -70,6 +71,8 @@ TEST(HardwareProfileJson, NamesTheSourceAndThePlaceOfAFault) {
   EXPECT_THAT(MessageOf(Changed("11000000000.0", "\"x\"")), HasSubstr("memory_bytes_per_s"));
   EXPECT_THAT(MessageOf(Changed("0.85", "1.5")),
               HasSubstr("p.json: cpu_share_beside_disk: expected a number in [0.01, 1]"));
+  EXPECT_THAT(MessageOf(Changed("0.75", "0")),
+              HasSubstr("p.json: disk_share_beside_cpu: expected a number in [0.01, 1]"));
   EXPECT_THAT(MessageOf(Changed("\"latency_s\": 0.0001", "\"latency\": 0.0001")),
               HasSubstr("p.json: disk_read"));
   EXPECT_THAT(MessageOf(Changed("\"measured_at\"", "\"spare\": 1, \"measured_at\"")),

@@ -131,6 +131,25 @@ TEST(Simulate, TheCpuIsSlowedWhileTheDiskWorks) {
   EXPECT_LT(undisturbed, run.simulation.makespan_seconds);
 }
 
+TEST(Simulate, TheDiskIsSlowedWhileTheCpuWorks) {
+  const ModelShape model = DenseModel({});
+  HardwareProfile machine = PlainMachine();
+  machine.disk_read.bytes_per_s = 2e9;
+  machine.cpu.mat_mul = {{DType::kBF16, 1, 2e9}};  // as long as reading what it uses
+  Policy policy = UniformPolicy(model, Tier::kDisk, ComputeDevice::kCpu);
+  policy.host_staging_bytes = 3 * SmallestStaging(model, policy).host_bytes;
+  const CostModel alone(model, machine);
+  const double undisturbed = RunDecode(alone, policy, 1, 8).simulation.makespan_seconds;
+  machine.disk_share_beside_cpu = 0.5;
+  const CostModel cost(model, machine);
+  const DecodeRun run = RunDecode(cost, policy, 1, 8);
+  CheckRun(run);
+  const double disk = run.simulation.work.seconds(Lane::kDiskRead);
+  EXPECT_GT(run.simulation.busy_seconds[static_cast<size_t>(Lane::kDiskRead)], 1.2 * disk);
+  EXPECT_GT(run.simulation.makespan_seconds, undisturbed);
+  EXPECT_GE(run.simulation.makespan_seconds, BoundOf(run.simulation.work, machine).seconds);
+}
+
 TEST(Simulate, RunsOfManyKindsKeepTheSchedulesPromises) {
   const ModelShape model = DenseModel({.num_layers = 3});
   const HardwareProfile machine = GpuMachine();
