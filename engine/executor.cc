@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/gpu_logits.h"
 #include "kernels/base/status.h"
 
 namespace strata {
@@ -38,6 +39,12 @@ Executor::Executor(const Parts& parts, Schedule schedule)
     : parts_(parts), schedule_(std::move(schedule)) {
   for (PassLog& log : logs_) log.resize(schedule_.steps.size());
   lane_free_.fill(Clock::time_point::min());
+  const int32_t head = static_cast<int32_t>(parts_.decoder->stages().size()) - 1;
+  for (const Step& step : schedule_.steps) {
+    if (step.kind == StepKind::kCompute && step.stage == head && step.lane == Lane::kGpu) {
+      logits_are_on_gpu_ = true;
+    }
+  }
   if (!parts_.gpu.has_value()) return;
   for (const Lane lane : {Lane::kDiskRead, Lane::kHostToDevice, Lane::kDeviceToHost, Lane::kGpu}) {
     lanes_[static_cast<size_t>(lane)] = std::make_unique<Stream>();
@@ -241,7 +248,14 @@ Event Executor::ComputeOnGpu(const Step& step, const ScheduledBatch& batch,
                              Activations& activations) {
   Backend& backend = *parts_.gpu->backend;
   const Activations& on_gpu = *parts_.gpu->activations;
+  const bool gives_logits = batch.batch.num_logit_rows() > 0 &&
+                            step.stage + 1 == static_cast<int32_t>(parts_.decoder->stages().size());
   absl::StatusOr<WeightLease> lease = Compute(step, batch, *parts_.gpu->activations, backend);
+  if (lease.ok() && gives_logits) {
+    if (absl::Status status = SelectCandidates(batch, on_gpu, backend); !status.ok()) {
+      lease = std::move(status);
+    }
+  }
   // Also after an error: some of its operations may be running.
   const Event computed = backend.Record();
   if (!lease.ok()) return Event::Both(Event::Passed(lease.status()), computed);
@@ -250,17 +264,15 @@ Event Executor::ComputeOnGpu(const Step& step, const ScheduledBatch& batch,
     { const WeightLease over = std::move(lease); }  // before anybody learns that the step has ended
     ended.Complete(status);
   });
-  const int64_t rows = batch.batch.num_logit_rows();
-  if (rows == 0 || step.stage + 1 < static_cast<int32_t>(parts_.decoder->stages().size())) {
-    return ended;
-  }
+  if (!gives_logits) return ended;
   if (const absl::Status status = ended.Synchronize(); !status.ok()) return Event::Passed(status);
-  const int64_t first = batch.batch.first_logit_row;
-  const MutableTensorView logits = activations.Logits(first, rows);
-  return parts_.gpu->device->CopyOut(
-      static_cast<std::byte*>(logits.mutable_data()),
-      static_cast<std::byte*>(on_gpu.Logits(first, rows).mutable_data()),
-      BytesOf(logits.dtype(), logits.shape().NumElements()));
+  return CopyWantedLogits(batch, on_gpu, activations, *parts_.gpu->device);
+}
+
+absl::Status Executor::FetchLogits(int64_t row, Activations& activations) {
+  STRATA_CHECK(logits_are_on_gpu_, "logits fetched from a gpu that did not make them");
+  return CopyLogitRows(row, 1, *parts_.gpu->activations, activations, *parts_.gpu->device)
+      .Synchronize();
 }
 
 Event Executor::RunInLane(const Step& step, const ScheduledBatch* batch, Activations& activations,

@@ -33,6 +33,9 @@ namespace strata {
 struct ScheduledBatch {
   MicroBatch batch;
   std::vector<KvAppend> appends;
+  // [num_logit_rows], where the logits are made on a gpu: at which temperature the candidates of
+  // the row are wanted on the host; nothing: the whole row. Empty: all rows whole.
+  std::vector<std::optional<float>> candidate_temperatures;
 };
 
 // One step as it was run.
@@ -77,8 +80,15 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
 
   // One sweep over all stages for at most schedule().num_micro_batches micro-batches. Their logits
-  // are in activations.Logits afterwards.
+  // are in activations.Logits afterwards, or their candidates beside them.
   absl::Status RunPass(absl::Span<const ScheduledBatch> batches, Activations& activations);
+
+  // True where head computes on the gpu: then candidates or whole rows are in `activations`, as
+  // candidate_temperatures say; otherwise whole rows are.
+  bool logits_are_on_gpu() const { return logits_are_on_gpu_; }
+
+  // The whole row `row` of the last pass's logits, into `activations`, from the gpu.
+  absl::Status FetchLogits(int64_t row, Activations& activations);
 
   const Schedule& schedule() const { return schedule_; }
   const ExecutorTotals& totals() const { return totals_; }
@@ -139,6 +149,7 @@ class Executor {
 
   Parts parts_;
   Schedule schedule_;
+  bool logits_are_on_gpu_ = false;
   int64_t pass_ = -1;                  // in progress
   std::vector<KvPagePlan> kv_plans_;   // of its micro-batches
   std::vector<bool> kv_is_read_late_;  // likewise

@@ -20,6 +20,17 @@ void Sequence::Score(int64_t position, absl::Span<const float> logits) {
       Logprob(logits, request_.targets[static_cast<size_t>(position)]));
 }
 
+std::optional<float> Sequence::candidate_temperature() const {
+  if (request_.num_logprobs > 0 || request_.keep_logits || scores_rows()) return std::nullopt;
+  return sampler_.candidate_temperature();
+}
+
+std::optional<TokenEvent> Sequence::Sample(const TokenCandidates& candidates) {
+  const std::optional<int32_t> token_id = sampler_.Sample(candidates);
+  if (!token_id.has_value()) return std::nullopt;
+  return Append({.request = id(), .token_id = *token_id});
+}
+
 TokenEvent Sequence::Sample(absl::Span<const float> logits) {
   TokenEvent event = {.request = id(), .token_id = sampler_.Sample(logits)};
   if (request_.num_logprobs > 0) {
@@ -31,6 +42,10 @@ TokenEvent Sequence::Sample(absl::Span<const float> logits) {
   if (request_.keep_logits) {
     completion_.logits.insert(completion_.logits.end(), logits.begin(), logits.end());
   }
+  return Append(std::move(event));
+}
+
+TokenEvent Sequence::Append(TokenEvent event) {
   tokens_.push_back(event.token_id);
   completion_.output_ids.push_back(event.token_id);
   completion_.token_times.push_back(std::chrono::steady_clock::now());

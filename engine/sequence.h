@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,13 +47,22 @@ class Sequence {
   // Scores the target of the prompt token at `position` from its logits [vocab_size]; in order.
   void Score(int64_t position, absl::Span<const float> logits);
 
+  // The temperature at which it wants the candidates of its row; nothing: it needs the whole row.
+  std::optional<float> candidate_temperature() const;
+
   // Picks the next token from `logits` [vocab_size] and returns what it means for the text.
   TokenEvent Sample(absl::Span<const float> logits);
+
+  // Likewise from the candidates of the row; nothing, and nothing changed, where they do not
+  // decide.
+  std::optional<TokenEvent> Sample(const TokenCandidates& candidates);
 
   bool finished() const { return finished_; }
   Completion TakeCompletion() { return std::move(completion_); }
 
  private:
+  // The event's token is the next one: completes the event.
+  TokenEvent Append(TokenEvent event);
   void Finish(FinishReason reason, TokenEvent& event);
 
   Request request_;

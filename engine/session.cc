@@ -262,6 +262,7 @@ std::vector<ScheduledBatch> Session::ComposePass() {
       for (int64_t row = first_logit_row; (scores || done == wanted) && row < batch.num_tokens();
            ++row) {
         batch.logit_rows.push_back(static_cast<int32_t>(row));
+        batches.back().candidate_temperatures.push_back(sequence.candidate_temperature());
         ++num_logit_rows;
       }
       batch.sequences.push_back({.first_row = first_row,
@@ -280,28 +281,50 @@ std::vector<ScheduledBatch> Session::ComposePass() {
   return batches;
 }
 
-void Session::SampleAll(const std::vector<int64_t>& num_planned) {
+absl::Span<const float> Session::LogitsOf(int64_t row) const {
+  const MutableTensorView logits = activations_.Logits(row, 1);
+  return absl::MakeConstSpan(logits.Row<float>(0), static_cast<size_t>(logits.num_columns()));
+}
+
+absl::StatusOr<TokenEvent> Session::SampleRow(Sequence& sequence, int64_t logit_row) {
+  if (!executor_->logits_are_on_gpu() || !sequence.candidate_temperature().has_value()) {
+    return sequence.Sample(LogitsOf(logit_row));
+  }
+  const MutableTensorView ids = activations_.CandidateIds(logit_row, 1);
+  const size_t count = static_cast<size_t>(ids.num_columns());
+  const TokenCandidates candidates = {
+      .ids = absl::MakeConstSpan(ids.Row<int32_t>(0), count),
+      .logits =
+          absl::MakeConstSpan(activations_.CandidateLogits(logit_row, 1).Row<float>(0), count),
+      .mass = activations_.CandidateMass(logit_row, 1).Row<float>(0)[0],
+      .vocab_size = engine_.decoder().config().vocab_size};
+  if (std::optional<TokenEvent> event = sequence.Sample(candidates); event.has_value()) {
+    return *std::move(event);
+  }
+  STRATA_RETURN_IF_ERROR(executor_->FetchLogits(logit_row, activations_));
+  return sequence.Sample(LogitsOf(logit_row));
+}
+
+absl::Status Session::SampleAll(const std::vector<int64_t>& num_planned) {
   int64_t logit_row = 0;
   for (size_t i = 0; i < running_.size(); ++i) {
     Sequence& sequence = *running_[i].sequence;
     const int64_t num_computed = num_planned[i];
-    const auto logits_of = [this](int64_t row) {
-      const MutableTensorView logits = activations_.Logits(row, 1);
-      return absl::MakeConstSpan(logits.Row<float>(0), static_cast<size_t>(logits.num_columns()));
-    };
     const bool scores = sequence.scores_rows();
     for (int64_t position = sequence.num_computed(); scores && position < num_computed;
          ++position) {
-      sequence.Score(position, logits_of(logit_row++));
+      sequence.Score(position, LogitsOf(logit_row++));
     }
     sequence.MarkComputed(num_computed);
     kv_cache_->MarkComputed(running_[i].kv,
                             sequence.tokens().first(static_cast<size_t>(num_computed)));
     if (!sequence.ready_to_sample()) continue;
     // The last of a prompt's scored rows is also the one that is sampled from.
-    const TokenEvent event = sequence.Sample(logits_of(scores ? logit_row - 1 : logit_row++));
+    STRATA_ASSIGN_OR_RETURN(const TokenEvent event,
+                            SampleRow(sequence, scores ? logit_row - 1 : logit_row++));
     if (callbacks_.on_token) callbacks_.on_token(event);
   }
+  return absl::OkStatus();
 }
 
 void Session::RemoveFinished() {
@@ -331,7 +354,7 @@ absl::Status Session::RunPass() {
   for (const ScheduledBatch& batch : batches) num_rows_computed_ += batch.batch.num_tokens();
   pass_shapes_.push_back(ShapeOf(batches));
   STRATA_RETURN_IF_ERROR(executor_->RunPass(batches, activations_));
-  SampleAll(num_planned);
+  STRATA_RETURN_IF_ERROR(SampleAll(num_planned));
   RemoveFinished();
   return absl::OkStatus();
 }

@@ -92,7 +92,11 @@ class Session {
   // The rows of the next pass, cut into micro-batches.
   std::vector<ScheduledBatch> ComposePass();
   // Takes the pass's logits. `num_planned`: of every running sequence, its rows that are computed.
-  void SampleAll(const std::vector<int64_t>& num_planned);
+  absl::Status SampleAll(const std::vector<int64_t>& num_planned);
+  // The next token of `sequence`, from the candidates of row `logit_row` or, where these do not
+  // decide, from the whole row.
+  absl::StatusOr<TokenEvent> SampleRow(Sequence& sequence, int64_t logit_row);
+  absl::Span<const float> LogitsOf(int64_t row) const;  // [vocab_size]
   void RemoveFinished();
 
   Engine& engine_;

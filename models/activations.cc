@@ -33,6 +33,9 @@ Activations::Activations(const ModelConfig& config, const ActivationExtents& ext
   place(head_hidden_, extents.max_logit_rows, config.hidden_dim);
   place(head_input_, extents.max_logit_rows, config.embedding_dim);
   place(logits_, extents.max_logit_rows, config.vocab_size);
+  place(candidate_ids_, extents.max_logit_rows, num_candidates());
+  place(candidate_logits_, extents.max_logit_rows, num_candidates());
+  place(candidate_mass_, extents.max_logit_rows, 1);
 }
 
 absl::StatusOr<Activations> Activations::Create(const ModelConfig& config,
@@ -113,9 +116,23 @@ MutableTensorView Activations::HeadHidden(int64_t num_rows) const {
 MutableTensorView Activations::HeadInput(int64_t num_rows) const {
   return View(head_input_, {num_rows, config_.embedding_dim});
 }
+MutableTensorView Activations::LogitView(int64_t offset, int64_t first_row, Shape shape,
+                                         DType dtype) const {
+  STRATA_CHECK(first_row + shape[0] <= extents_.max_logit_rows, "more logits than activations");
+  float* const base = reinterpret_cast<float*>(buffer_.data());
+  return MutableTensorView(base + offset + first_row * shape[1], dtype, shape);
+}
 MutableTensorView Activations::Logits(int64_t first_row, int64_t num_rows) const {
-  STRATA_CHECK(first_row + num_rows <= extents_.max_logit_rows, "more logits than activations");
-  return View(logits_ + first_row * config_.vocab_size, {num_rows, config_.vocab_size});
+  return LogitView(logits_, first_row, {num_rows, config_.vocab_size});
+}
+MutableTensorView Activations::CandidateIds(int64_t first_row, int64_t num_rows) const {
+  return LogitView(candidate_ids_, first_row, {num_rows, num_candidates()}, DType::kI32);
+}
+MutableTensorView Activations::CandidateLogits(int64_t first_row, int64_t num_rows) const {
+  return LogitView(candidate_logits_, first_row, {num_rows, num_candidates()});
+}
+MutableTensorView Activations::CandidateMass(int64_t first_row, int64_t num_rows) const {
+  return LogitView(candidate_mass_, first_row, {num_rows, 1});
 }
 
 }  // namespace strata

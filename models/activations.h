@@ -1,19 +1,25 @@
 // Activations: the tensors of one pass between its stages. One buffer, cut once; a stage overwrites
 // what the stage before it no longer needs.
 //
-// What outlives a stage exists once per micro-batch (hidden, rotary angles) or pass (logits); all
-// else is scratch that the micro-batches use in turn. All rows are float32. Owned by the session,
-// used by one pass at a time.
+// What outlives a stage exists once per micro-batch (hidden, rotary angles) or pass (logits and
+// their candidates); all else is scratch that the micro-batches use in turn. All rows are float32.
+// Owned by the session, used by one pass at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "kernels/base/tensor_view.h"
 #include "kernels/device/buffer.h"
+#include "kernels/ops/top_logits.h"
 #include "models/config.h"
 
 namespace strata {
+
+// Most likely tokens of a row of logits that are kept beside it, if the vocabulary has so many.
+inline constexpr int64_t kNumCandidates = 128;
+static_assert(kNumCandidates <= kMaxTopLogits, "TopLogits gives that many at most");
 
 struct ActivationExtents {
   int64_t max_tokens = 0;  // rows of a micro-batch
@@ -52,11 +58,19 @@ class Activations {
   MutableTensorView HeadHidden(int64_t num_rows) const;                 // [num_rows, hidden_dim]
   MutableTensorView HeadInput(int64_t num_rows) const;                  // [num_rows, embedding_dim]
   MutableTensorView Logits(int64_t first_row, int64_t num_rows) const;  // [num_rows, vocab_size]
+  // What TopLogits gives of them; num_candidates is the smaller of kNumCandidates and vocab_size.
+  MutableTensorView CandidateIds(int64_t first_row,
+                                 int64_t num_rows) const;  // [.., candidates] i32
+  MutableTensorView CandidateLogits(int64_t first_row, int64_t num_rows) const;  // [.., candidates]
+  MutableTensorView CandidateMass(int64_t first_row, int64_t num_rows) const;    // [num_rows, 1]
 
  private:
   Activations(const ModelConfig& config, const ActivationExtents& extents);
 
   MutableTensorView View(int64_t offset, Shape shape) const;
+  MutableTensorView LogitView(int64_t offset, int64_t first_row, Shape shape,
+                              DType dtype = DType::kF32) const;
+  int64_t num_candidates() const { return std::min(kNumCandidates, config_.vocab_size); }
   MutableTensorView ViewOf(int64_t micro_batch, int64_t offset, Shape shape) const;
 
   Buffer buffer_;
@@ -67,6 +81,7 @@ class Activations {
   int64_t embedding_ = 0, hidden_ = 0, normed_ = 0, queries_ = 0, keys_ = 0, values_ = 0;
   int64_t attended_ = 0, gate_ = 0, up_ = 0, cosines_ = 0, sines_ = 0;
   int64_t head_hidden_ = 0, head_input_ = 0, logits_ = 0;
+  int64_t candidate_ids_ = 0, candidate_logits_ = 0, candidate_mass_ = 0;
 };
 
 }  // namespace strata

@@ -93,12 +93,14 @@ absl::Status RunProject(StageRun& run) {
   struct Projection {
     WeightRole weight, bias, norm;
     MutableTensorView out;
-    bool rotated;
+    bool has_norm;
   };
+  const bool qk_norm = run.config.qk_norm;
   const Projection projections[] = {
       {WeightRole::kQuery, WeightRole::kQueryBias, WeightRole::kQueryNorm,
-       run.activations.Queries(n), true},
-      {WeightRole::kKey, WeightRole::kKeyBias, WeightRole::kKeyNorm, run.activations.Keys(n), true},
+       run.activations.Queries(n), qk_norm},
+      {WeightRole::kKey, WeightRole::kKeyBias, WeightRole::kKeyNorm, run.activations.Keys(n),
+       qk_norm},
       {WeightRole::kValue, WeightRole::kValueBias, WeightRole::kValue, run.activations.Values(n),
        false},
   };
@@ -107,20 +109,12 @@ absl::Status RunProject(StageRun& run) {
                                                .weight = run.weights[projection.weight],
                                                .bias = run.weights[projection.bias],
                                                .out = Flattened(projection.out)}));
-    if (!projection.rotated) continue;
-    if (run.config.qk_norm) {
-      const MutableTensorView heads = HeadRows(projection.out);
-      STRATA_RETURN_IF_ERROR(run.backend.RmsNorm({.x = heads,
-                                                  .weight = run.weights[projection.norm],
-                                                  .epsilon = run.config.norm_epsilon,
-                                                  .out = heads}));
-    }
-    if (run.config.position == PositionKind::kRotary) {
-      STRATA_RETURN_IF_ERROR(
-          run.backend.Rope({.x = projection.out,
-                            .cosines = run.activations.Cosines(run.batch.index, n),
-                            .sines = run.activations.Sines(run.batch.index, n)}));
-    }
+    if (!projection.has_norm) continue;
+    const MutableTensorView heads = HeadRows(projection.out);
+    STRATA_RETURN_IF_ERROR(run.backend.RmsNorm({.x = heads,
+                                                .weight = run.weights[projection.norm],
+                                                .epsilon = run.config.norm_epsilon,
+                                                .out = heads}));
   }
   return absl::OkStatus();
 }
@@ -128,8 +122,18 @@ absl::Status RunProject(StageRun& run) {
 absl::Status RunAttend(StageRun& run) {
   const int64_t n = run.batch.num_tokens();
   const size_t layer = static_cast<size_t>(run.stage.layer_index);
-  STRATA_RETURN_IF_ERROR(run.backend.AppendKv(
-      {.keys = run.activations.Keys(n), .values = run.activations.Values(n), .kv = run.kv}));
+  if (run.config.position == PositionKind::kRotary) {
+    STRATA_RETURN_IF_ERROR(
+        run.backend.RopeAppendKv({.queries = run.activations.Queries(n),
+                                  .keys = run.activations.Keys(n),
+                                  .values = run.activations.Values(n),
+                                  .cosines = run.activations.Cosines(run.batch.index, n),
+                                  .sines = run.activations.Sines(run.batch.index, n),
+                                  .kv = run.kv}));
+  } else {
+    STRATA_RETURN_IF_ERROR(run.backend.AppendKv(
+        {.keys = run.activations.Keys(n), .values = run.activations.Values(n), .kv = run.kv}));
+  }
   return run.backend.Attention({.queries = run.activations.Queries(n),
                                 .kv = run.kv,
                                 .scale = run.config.attention_scales[layer],

@@ -19,8 +19,8 @@ namespace strata {
 
 enum class StageKind : uint8_t {
   kEmbed,    // token ids -> hidden
-  kProject,  // norm, q/k/v products, q/k norm, rotary
-  kAttend,   // append KV, attention; no weights
+  kProject,  // norm, q/k/v products, q/k norm
+  kAttend,   // rotary and append KV, attention; no weights
   kOutput,   // output projection and residual
   kMlp,      // norm, feed-forward, residual
   kHead,     // final norm and logits of the wanted rows

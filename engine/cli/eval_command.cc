@@ -156,14 +156,15 @@ void RegisterEval(CLI::App& app, int& exit_code) {
   verb->get_option("--model")->required(false);  // or --endpoint
   add("--protocol", options->protocol,
       "Form of the task: gsm8k, gsm8k_cot, gsm8k_cot_zeroshot; mbpp, mbpp_instruct");
-  CLI::Option* data = add("--data", options->data,
-                          "The data set: gsm8k's test rows as JSON lines, or mbpp.jsonl or "
-                          "sanitized-mbpp.json (default: looked for)");
+  CLI::Option* data =
+      add("--data", options->data,
+          "The data set: gsm8k's test rows, mbpp.jsonl or sanitized-mbpp.json, as JSON "
+          "lines, a JSON array or Parquet (default: looked for)");
   add("--data-dir", options->data_dir, "Directory that holds it (default: the usual places)")
       ->excludes(data);
   add("--fewshot-data", options->fewshot_data,
       "Rows for the examples (default: gsm8k beside --data, *test.jsonl -> *train.jsonl; mbpp "
-      "tasks 2, 3 and 4 of --data)");
+      "tasks 2, 3 and 4 of --data; of test-X.parquet train-X.parquet and prompt-X.parquet)");
   add("--fewshot-file", options->fewshot_file,
       "gsm8k_cot: the worked examples, JSON lines {\"question\", \"answer\"}");
   add("--batch-sizes", options->batch_sizes, "Sequences in flight, one run each")

@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/evaluate/sha256.h"
+#include "kernels/base/file.h"
 #include "kernels/base/status.h"
 
 namespace strata {
@@ -31,6 +33,57 @@ std::string FirstIn(const std::string& directory, const std::vector<std::string>
   for (const std::string& name : names) {
     const filesystem::path path = filesystem::path(directory) / name;
     if (IsFile(path)) return path.string();
+  }
+  return "";
+}
+
+// The test rows among a data set's Parquet files, one file a split: test-00000-of-00001.parquet.
+std::string ParquetIn(const filesystem::path& directory) {
+  std::string found;
+  std::error_code error;
+  for (const auto& entry : filesystem::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!absl::StartsWith(name, "test-") || !absl::EndsWith(name, "-of-00001.parquet")) continue;
+    if (IsFile(entry.path()) && (found.empty() || entry.path().string() < found)) {
+      found = entry.path().string();
+    }
+  }
+  return found;
+}
+
+// The task on Hugging Face's hub: its repositories, and the folder of the form that is asked.
+struct HubDataSet {
+  std::vector<std::string> directories;  // of the cache
+  std::string config;
+};
+
+HubDataSet HubDataSetOf(absl::string_view task) {
+  if (task == "gsm8k") return {{"datasets--openai--gsm8k", "datasets--gsm8k"}, "main"};
+  return {{"datasets--google-research-datasets--mbpp", "datasets--mbpp"}, "full"};
+}
+
+// The Parquet test rows of the task: of the snapshot that `main` names, else of any.
+std::string ParquetInHubCache(const std::string& cache, absl::string_view task) {
+  if (cache.empty()) return "";
+  const HubDataSet data_set = HubDataSetOf(task);
+  for (const std::string& directory : data_set.directories) {
+    const filesystem::path repository = filesystem::path(cache) / directory;
+    std::vector<std::string> revisions;
+    std::error_code error;
+    for (const auto& entry : filesystem::directory_iterator(repository / "snapshots", error)) {
+      revisions.push_back(entry.path().filename().string());
+    }
+    std::sort(revisions.begin(), revisions.end());
+    const absl::StatusOr<std::string> main = ReadFile((repository / "refs/main").string());
+    if (main.ok()) {
+      std::stable_partition(revisions.begin(), revisions.end(), [&](const std::string& revision) {
+        return revision == absl::StripAsciiWhitespace(*main);
+      });
+    }
+    for (const std::string& revision : revisions) {
+      const std::string found = ParquetIn(repository / "snapshots" / revision / data_set.config);
+      if (!found.empty()) return found;
+    }
   }
   return "";
 }
@@ -88,11 +141,20 @@ absl::StatusOr<FoundDataSet> FindDataSet(absl::string_view task, const DataSetPl
   if (!places.given.empty()) {
     const std::string path = FirstIn(places.given, names);
     if (!path.empty()) return FoundDataSet{.path = path, .origin = places.given};
+    const filesystem::path given = places.given;
+    for (const filesystem::path& directory : {given, given / HubDataSetOf(task).config}) {
+      const std::string parquet = ParquetIn(directory);
+      if (!parquet.empty()) return FoundDataSet{.path = parquet, .origin = places.given};
+    }
     return absl::NotFoundError(absl::StrCat("--data-dir '", places.given, "' has no ",
-                                            absl::StrJoin(names, " or "), command, " to --output"));
+                                            absl::StrJoin(names, " or "), " and no test-*.parquet",
+                                            command, " to --output"));
   }
   if (const std::string path = FirstIn(places.downloads, names); !path.empty()) {
     return FoundDataSet{.path = path, .origin = "downloaded"};
+  }
+  if (const std::string path = ParquetInHubCache(places.hub_cache, task); !path.empty()) {
+    return FoundDataSet{.path = path, .origin = "the Hugging Face cache"};
   }
   if (const std::string path = InHubCache(places.hub_cache, task, names); !path.empty()) {
     return FoundDataSet{.path = path, .origin = "the Hugging Face cache"};
@@ -105,9 +167,10 @@ absl::StatusOr<FoundDataSet> FindDataSet(absl::string_view task, const DataSetPl
                                                is_gsm8k ? "GSM8K" : "MBPP", command),
                         .is_demo = true};
   }
-  return absl::NotFoundError(absl::StrCat(
-      "no data for ", task, ": looked in '", places.downloads, "' and the Hugging Face cache '",
-      places.hub_cache, "' for ", absl::StrJoin(names, " or "), command, ", --data names a file"));
+  return absl::NotFoundError(absl::StrCat("no data for ", task, ": looked in '", places.downloads,
+                                          "' and the Hugging Face cache '", places.hub_cache,
+                                          "' for ", absl::StrJoin(names, " or "), " or Parquet",
+                                          command, ", --data names a file"));
 }
 
 absl::Status CheckDataSetFile(const DataSetFile& file, absl::string_view bytes) {

@@ -37,7 +37,9 @@ struct FoundDataSet {
 };
 
 // The first place that has the rows of a task. NotFound says where was looked, and the command that
-// downloads them. Of Hugging Face's cache only JSON lines can be read, not Parquet.
+// downloads them. In Hugging Face's cache that is the Parquet of openai/gsm8k (main) or
+// google-research-datasets/mbpp (full), else JSON lines of the publisher's names in any data set
+// that is called like the task.
 absl::StatusOr<FoundDataSet> FindDataSet(absl::string_view task, const DataSetPlaces& places);
 
 // OK when `bytes` are the file; DataLoss says what they are instead.

@@ -7,12 +7,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "engine/evaluate/data_rows.h"
 #include "engine/evaluate/gsm8k_protocol.h"
 #include "engine/evaluate/gsm8k_score.h"
 #include "engine/evaluate/python_random.h"
-#include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "kernels/base/status.h"
 
@@ -22,8 +21,8 @@ namespace {
 constexpr int64_t kFewshotSeed = 1234;  // the harness's default fewshot_seed
 constexpr int64_t kDefaultShots = 5;
 
-absl::StatusOr<Gsm8kRow> ParseRow(absl::string_view line, const std::string& origin) {
-  STRATA_ASSIGN_OR_RETURN(const nlohmann::json row, ParseJson(line, origin));
+absl::StatusOr<Gsm8kRow> ParseRow(absl::string_view text, const std::string& origin) {
+  STRATA_ASSIGN_OR_RETURN(const nlohmann::json row, ParseJson(text, origin));
   Gsm8kRow parsed;
   STRATA_ASSIGN_OR_RETURN(parsed.question, GetString(row, "question", origin));
   STRATA_ASSIGN_OR_RETURN(parsed.answer, GetString(row, "answer", origin));
@@ -31,12 +30,12 @@ absl::StatusOr<Gsm8kRow> ParseRow(absl::string_view line, const std::string& ori
     return absl::InvalidArgumentError(
         absl::StrCat(origin, ": key 'answer': expected a final line '#### n', got none"));
   }
-  parsed.document_json = std::string(line);
+  parsed.document_json = std::string(text);
   return parsed;
 }
 
-absl::StatusOr<Gsm8kRow> ParseExample(absl::string_view line, const std::string& origin) {
-  STRATA_ASSIGN_OR_RETURN(const nlohmann::json row, ParseJson(line, origin));
+absl::StatusOr<Gsm8kRow> ParseExample(absl::string_view text, const std::string& origin) {
+  STRATA_ASSIGN_OR_RETURN(const nlohmann::json row, ParseJson(text, origin));
   Gsm8kRow parsed;
   STRATA_ASSIGN_OR_RETURN(parsed.question, GetString(row, "question", origin));
   const char* answer = HasValue(row, "answer") ? "answer" : "target";
@@ -46,17 +45,13 @@ absl::StatusOr<Gsm8kRow> ParseExample(absl::string_view line, const std::string&
 
 absl::StatusOr<std::vector<Gsm8kRow>> LoadRows(
     const std::string& path,
-    absl::StatusOr<Gsm8kRow> (*parse)(absl::string_view line, const std::string& origin)) {
-  STRATA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+    absl::StatusOr<Gsm8kRow> (*parse)(absl::string_view text, const std::string& origin)) {
+  STRATA_ASSIGN_OR_RETURN(const std::vector<DataRow> data, ReadDataRows(path));
   std::vector<Gsm8kRow> rows;
-  int64_t line_number = 0;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
-    if (line.find_first_not_of(" \t\r") == absl::string_view::npos) continue;
-    STRATA_ASSIGN_OR_RETURN(Gsm8kRow row, parse(line, absl::StrCat(path, ":", line_number)));
+  for (const DataRow& datum : data) {
+    STRATA_ASSIGN_OR_RETURN(Gsm8kRow row, parse(datum.json, datum.origin));
     rows.push_back(std::move(row));
   }
-  if (rows.empty()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' has no rows"));
   return rows;
 }
 
@@ -119,13 +114,19 @@ absl::StatusOr<std::vector<Gsm8kRow>> LoadGsm8kExamples(const std::string& path)
 }
 
 absl::StatusOr<std::string> Gsm8kTrainPath(absl::string_view test_path) {
+  const size_t name_at = test_path.find_last_of('/') + 1;  // npos + 1 is 0
+  const absl::string_view folder = test_path.substr(0, name_at);
+  absl::string_view name = test_path.substr(name_at);
+  if (absl::ConsumePrefix(&name, "test-") && absl::EndsWith(name, ".parquet")) {
+    return absl::StrCat(folder, "train-", name);
+  }
   absl::string_view stem = test_path;
   const bool is_test_file = absl::ConsumeSuffix(&stem, "test.jsonl") &&
                             (stem.empty() || stem.back() == '/' || stem.back() == '_');
   if (is_test_file) return absl::StrCat(stem, "train.jsonl");
-  return absl::InvalidArgumentError(
-      absl::StrCat("no few-shot data is known for '", test_path,
-                   "': its name is not test.jsonl or *_test.jsonl, so name the training file"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "no few-shot data is known for '", test_path,
+      "': its name is not test.jsonl, *_test.jsonl or test-*.parquet, so name the training file"));
 }
 
 std::vector<std::vector<int64_t>> DrawGsm8kShots(int64_t num_train_rows, int64_t num_rows,

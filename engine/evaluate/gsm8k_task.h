@@ -22,19 +22,20 @@ namespace strata {
 struct Gsm8kRow {
   std::string question;
   std::string answer;         // worked solution, last line "#### n"
-  std::string document_json;  // the line it came from
+  std::string document_json;  // the row it came from, as JSON
 };
 
-// Reads JSON lines with "question" and "answer". InvalidArgument naming file and line for a row
-// that lacks either or whose answer has no "#### ", and for a file without rows; NotFound.
+// Reads rows (in one of the forms of data_rows.h) with "question" and "answer". InvalidArgument
+// naming file and line for a row that lacks either or whose answer has no "#### "; ReadDataRows'
+// errors.
 absl::StatusOr<std::vector<Gsm8kRow>> LoadGsm8kRows(const std::string& path);
 
-// Reads the worked examples of a prompt: JSON lines with "question" and "answer" (or "target"), as
+// Reads the worked examples of a prompt: rows with "question" and "answer" (or "target"), as
 // they are shown. Errors as LoadGsm8kRows.
 absl::StatusOr<std::vector<Gsm8kRow>> LoadGsm8kExamples(const std::string& path);
 
 // The training file that belongs to a test file: [NAME_]test.jsonl -> [NAME_]train.jsonl in the
-// same directory. InvalidArgument for any other name.
+// same directory, as test-X.parquet -> train-X.parquet. InvalidArgument for any other name.
 absl::StatusOr<std::string> Gsm8kTrainPath(absl::string_view test_path);
 
 // The training rows to show for each of the first `num_rows` test rows, in prompt order:

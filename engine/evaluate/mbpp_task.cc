@@ -6,10 +6,11 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "engine/evaluate/data_rows.h"
 #include "engine/evaluate/mbpp_program_set.h"
-#include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "kernels/base/status.h"
 
@@ -59,31 +60,6 @@ absl::StatusOr<MbppRow> RowOf(const nlohmann::json& row, std::string document_js
   }
   parsed.document_json = std::move(document_json);
   return parsed;
-}
-
-absl::StatusOr<std::vector<MbppRow>> RowsOfArray(const std::string& text, const std::string& path) {
-  STRATA_ASSIGN_OR_RETURN(const nlohmann::json array, ParseJson(text, path));
-  std::vector<MbppRow> rows;
-  for (const nlohmann::json& value : array) {
-    STRATA_ASSIGN_OR_RETURN(
-        MbppRow row, RowOf(value, value.dump(), absl::StrCat(path, ": row ", rows.size() + 1)));
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
-
-absl::StatusOr<std::vector<MbppRow>> RowsOfLines(const std::string& text, const std::string& path) {
-  std::vector<MbppRow> rows;
-  int64_t line_number = 0;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
-    if (line.find_first_not_of(" \t\r") == absl::string_view::npos) continue;
-    const std::string origin = absl::StrCat(path, ":", line_number);
-    STRATA_ASSIGN_OR_RETURN(const nlohmann::json value, ParseJson(line, origin));
-    STRATA_ASSIGN_OR_RETURN(MbppRow row, RowOf(value, std::string(line), origin));
-    rows.push_back(std::move(row));
-  }
-  return rows;
 }
 
 absl::Status CheckOptions(const MbppTaskOptions& options) {
@@ -140,12 +116,13 @@ bool IsMbppTestTask(int64_t task_id) {
 }
 
 absl::StatusOr<std::vector<MbppRow>> LoadMbppRows(const std::string& path) {
-  STRATA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  const bool is_array = begin != std::string::npos && text[begin] == '[';
-  STRATA_ASSIGN_OR_RETURN(std::vector<MbppRow> rows,
-                          is_array ? RowsOfArray(text, path) : RowsOfLines(text, path));
-  if (rows.empty()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' has no rows"));
+  STRATA_ASSIGN_OR_RETURN(std::vector<DataRow> data, ReadDataRows(path));
+  std::vector<MbppRow> rows;
+  for (DataRow& datum : data) {
+    STRATA_ASSIGN_OR_RETURN(const nlohmann::json value, ParseJson(datum.json, datum.origin));
+    STRATA_ASSIGN_OR_RETURN(MbppRow row, RowOf(value, std::move(datum.json), datum.origin));
+    rows.push_back(std::move(row));
+  }
   absl::flat_hash_set<int64_t> ids;
   for (const MbppRow& row : rows) {
     if (!ids.insert(row.task_id).second) {
@@ -156,19 +133,29 @@ absl::StatusOr<std::vector<MbppRow>> LoadMbppRows(const std::string& path) {
   return rows;
 }
 
+std::string MbppFewshotPath(absl::string_view data_path) {
+  const size_t name_at = data_path.find_last_of('/') + 1;  // npos + 1 is 0
+  absl::string_view name = data_path.substr(name_at);
+  if (!absl::ConsumePrefix(&name, "test-") || !absl::EndsWith(name, ".parquet")) {
+    return std::string(data_path);
+  }
+  return absl::StrCat(data_path.substr(0, name_at), "prompt-", name);
+}
+
 absl::StatusOr<MbppTask> MbppTask::Create(const MbppTaskOptions& options,
                                           const ProgramRunner& runner) {
   STRATA_RETURN_IF_ERROR(CheckOptions(options));
   MbppTask task(options.protocol, runner);
   task.chat_form_ = options.chat_form;
   STRATA_ASSIGN_OR_RETURN(const std::vector<MbppRow> rows, LoadMbppRows(options.data_path));
-  if (options.fewshot_path.empty() || options.num_fewshot == 0) {
+  const std::string fewshot_path =
+      options.fewshot_path.empty() ? MbppFewshotPath(options.data_path) : options.fewshot_path;
+  if (fewshot_path == options.data_path || options.num_fewshot == 0) {
     STRATA_ASSIGN_OR_RETURN(task.examples_,
                             ExamplesOf(rows, options.num_fewshot, options.data_path));
   } else {
-    STRATA_ASSIGN_OR_RETURN(const std::vector<MbppRow> others, LoadMbppRows(options.fewshot_path));
-    STRATA_ASSIGN_OR_RETURN(task.examples_,
-                            ExamplesOf(others, options.num_fewshot, options.fewshot_path));
+    STRATA_ASSIGN_OR_RETURN(const std::vector<MbppRow> others, LoadMbppRows(fewshot_path));
+    STRATA_ASSIGN_OR_RETURN(task.examples_, ExamplesOf(others, options.num_fewshot, fewshot_path));
   }
   std::copy_if(rows.begin(), rows.end(), std::back_inserter(task.rows_),
                [](const MbppRow& row) { return IsMbppTestTask(row.task_id); });

@@ -21,11 +21,15 @@
 
 namespace strata {
 
-// Reads the full set, JSON lines with "task_id", "text", "code", "test_list", or the sanitized one,
-// a JSON array or JSON lines with "prompt" for "text" and "test_imports". All rows, in file order.
-// InvalidArgument naming file and line (row of an array) for a row that lacks something, has fewer
-// than three asserts, or repeats an id, and for a file without rows; NotFound.
+// Reads rows (in one of the forms of data_rows.h) of the full set with "task_id", "text", "code",
+// "test_list", or of the sanitized one with "prompt" for "text" and "test_imports". All rows, in
+// file order. InvalidArgument naming file and line or row for a row that lacks something, has fewer
+// than three asserts, or repeats an id; ReadDataRows' errors.
 absl::StatusOr<std::vector<MbppRow>> LoadMbppRows(const std::string& path);
+
+// Where the examples of the rows at `data_path` stand when nobody says so: in that file, but of the
+// hub's Parquet files, one a split, in prompt-*.parquet beside test-*.parquet.
+std::string MbppFewshotPath(absl::string_view data_path);
 
 // Whether a task is one of the test split, ids 11 to 510.
 bool IsMbppTestTask(int64_t task_id);
@@ -33,7 +37,7 @@ bool IsMbppTestTask(int64_t task_id);
 struct MbppTaskOptions {
   MbppProtocol protocol = MbppProtocol::kMbpp;
   std::string data_path;
-  std::string fewshot_path;            // where tasks 2, 3 and 4 stand; empty: in `data_path`
+  std::string fewshot_path;            // where tasks 2, 3 and 4 stand; empty: MbppFewshotPath
   int64_t num_fewshot = 3;             // 0 to 3: the first so many of them
   int64_t num_samples = 1;             // per task
   std::vector<int64_t> pass_at = {1};  // each from 1 to num_samples

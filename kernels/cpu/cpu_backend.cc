@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/mat_mul.h"
+#include "kernels/cpu/top_logits.h"
 #include "kernels/cpu/workspace.h"
 
 namespace strata {
@@ -78,6 +79,13 @@ absl::Status CpuBackend::MatMul(const MatMulArgs& args) {
 absl::Status CpuBackend::Attention(const AttentionArgs& args) {
   STRATA_RETURN_IF_ERROR(Check(args));
   return cpu::Attention(*workspace_, args);
+}
+
+absl::Status CpuBackend::TopLogits(const TopLogitsArgs& args) {
+  STRATA_RETURN_IF_ERROR(Check(args));
+  workspace_->threads.ParallelFor(
+      args.logits.num_rows(), [&](int64_t row, int /*thread*/) { cpu::TopLogitsOfRow(args, row); });
+  return absl::OkStatus();
 }
 
 absl::Status CpuBackend::GatherRows(const GatherRowsArgs& args) {

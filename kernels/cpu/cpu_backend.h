@@ -45,6 +45,7 @@ class CpuBackend : public Backend {
   absl::Status Activate(const ActivateArgs& args) override;
   absl::Status GatedActivate(const GatedActivateArgs& args) override;
   absl::Status Add(const AddArgs& args) override;
+  absl::Status TopLogits(const TopLogitsArgs& args) override;
 
  private:
   CpuBackend(CpuIsa isa, std::unique_ptr<cpu::Workspace> workspace);

@@ -7,15 +7,7 @@
 namespace strata::cuda {
 
 absl::Status LaunchAppendKv(const AppendKvArgs& args, LaunchContext& context) {
-  const KvLayout& layout = args.kv.layout;
-  std::vector<AppendTarget> targets;
-  for (const KvSequence& sequence : args.kv.sequences) {
-    for (int64_t i = 0; i < sequence.num_queries; ++i) {
-      const int64_t position = sequence.first_position + i;
-      targets.push_back({sequence.pages[static_cast<size_t>(position / layout.page_size)],
-                         position % layout.page_size});
-    }
-  }
+  const std::vector<AppendTarget> targets = AppendTargetsOf(args.kv);
   if (targets.empty()) return absl::OkStatus();
   STRATA_ASSIGN_OR_RETURN(const AppendTarget* on_device,
                           context.Upload(absl::MakeConstSpan(targets)));
@@ -25,7 +17,7 @@ absl::Status LaunchAppendKv(const AppendKvArgs& args, LaunchContext& context) {
                                  .targets = on_device,
                                  .key_stride = args.keys.row_stride(),
                                  .value_stride = args.values.row_stride(),
-                                 .layout = KvPageLayoutOf(layout)});
+                                 .layout = KvPageLayoutOf(args.kv.layout)});
 }
 
 }  // namespace strata::cuda

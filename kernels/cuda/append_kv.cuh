@@ -6,6 +6,8 @@
 // Codes are those of PackRow, bit by bit. Nothing is shared.
 #pragma once
 
+#include <vector>
+
 #include "kernels/cuda/kv_page.cuh"
 #include "kernels/cuda/reduce.cuh"
 
@@ -16,6 +18,19 @@ struct AppendTarget {
   void* page;
   int64_t slot;  // of the page
 };
+
+// Of every token of the call, in order.
+inline std::vector<AppendTarget> AppendTargetsOf(const KvView& kv) {
+  std::vector<AppendTarget> targets;
+  for (const KvSequence& sequence : kv.sequences) {
+    for (int64_t i = 0; i < sequence.num_queries; ++i) {
+      const int64_t position = sequence.first_position + i;
+      targets.push_back({sequence.pages[static_cast<size_t>(position / kv.layout.page_size)],
+                         position % kv.layout.page_size});
+    }
+  }
+  return targets;
+}
 
 struct AppendKvParams {
   const float* keys;            // [num_tokens, num_kv_heads, head_dim]
@@ -104,13 +119,9 @@ struct AppendKvKernel {
     }
   }
 
-  // Group `index` of a row.
-  static STRATA_DEVICE void AppendGroup(KvFormat format, const float* x, int index, int dim,
-                                        int64_t row_bytes, char* row) {
-    const int begin = index * kGroup;
-    const int i = begin + LaneIndex();
-    const float first = i < dim ? x[i] : 0.0f;
-    const float second = i + kWarpLanes < dim ? x[i + kWarpLanes] : 0.0f;
+  // Elements [begin, begin + 64) of a row of `dim`, of which a lane has `first` and `second`.
+  static STRATA_DEVICE void AppendGroup(KvFormat format, float first, float second, int begin,
+                                        int dim, int64_t row_bytes, char* row) {
     switch (format) {
       case KvFormat::kF32:
         return StoreGroup<float>(begin, dim, first, second, row);
@@ -121,6 +132,16 @@ struct AppendKvKernel {
       default:
         return PackGroup(format, begin, dim, row_bytes, first, second, row);
     }
+  }
+
+  // Group `index` of the row `x`.
+  static STRATA_DEVICE void CopyGroup(KvFormat format, const float* x, int index, int dim,
+                                      int64_t row_bytes, char* row) {
+    const int begin = index * kGroup;
+    const int i = begin + LaneIndex();
+    const float first = i < dim ? x[i] : 0.0f;
+    const float second = i + kWarpLanes < dim ? x[i + kWarpLanes] : 0.0f;
+    AppendGroup(format, first, second, begin, dim, row_bytes, row);
   }
 
   static STRATA_DEVICE void Run(const Params& p, Shared&) {
@@ -135,11 +156,11 @@ struct AppendKvKernel {
       const int group = i % head_groups;
       const int64_t row = token * l.num_kv_heads + head;
       if (group < key_groups) {
-        AppendGroup(l.format, p.keys + row * p.key_stride, group, l.head_dim, l.key_row_bytes,
-                    page + KeyOffsetOf(l, head, slot));
+        CopyGroup(l.format, p.keys + row * p.key_stride, group, l.head_dim, l.key_row_bytes,
+                  page + KeyOffsetOf(l, head, slot));
       } else {
-        AppendGroup(l.format, p.values + row * p.value_stride, group - key_groups, l.v_head_dim,
-                    l.value_row_bytes, page + ValueOffsetOf(l, head, slot));
+        CopyGroup(l.format, p.values + row * p.value_stride, group - key_groups, l.v_head_dim,
+                  l.value_row_bytes, page + ValueOffsetOf(l, head, slot));
       }
     }
   }

@@ -17,7 +17,9 @@
 #include "kernels/cuda/mat_mul_launch.h"
 #include "kernels/cuda/merge_attention_launch.h"
 #include "kernels/cuda/norm_launch.h"
+#include "kernels/cuda/rope_append_kv_launch.h"
 #include "kernels/cuda/rope_launch.h"
+#include "kernels/cuda/top_logits_launch.h"
 
 namespace strata {
 namespace {
@@ -67,6 +69,12 @@ class CudaBackend final : public Backend {
     return Run(args, &cuda::LaunchGatedActivate);
   }
   absl::Status Add(const AddArgs& args) override { return Run(args, &cuda::LaunchAdd); }
+  absl::Status TopLogits(const TopLogitsArgs& args) override {
+    return Run(args, &cuda::LaunchTopLogits);
+  }
+  absl::Status RopeAppendKv(const RopeAppendKvArgs& args) override {
+    return Run(args, &cuda::LaunchRopeAppendKv);
+  }
 
  private:
   template <typename Args>

@@ -17,14 +17,15 @@
 namespace strata::cuda {
 
 struct TopLogitsParams {
-  const float* logits;  // [num_rows, vocab_size]
-  int32_t* ids;         // [num_rows, count]
-  float* values;        // [num_rows, count]
-  float* log_sum_exp;   // [num_rows, 1]
+  const float* logits;        // [num_rows, vocab_size]
+  int32_t* ids;               // [num_rows, count]
+  float* values;              // [num_rows, count]
+  float* mass;                // [num_rows, 1]
+  const float* temperatures;  // [num_rows]
   int64_t logits_stride;
   int64_t ids_stride;
   int64_t values_stride;
-  int64_t lse_stride;
+  int64_t mass_stride;
   int vocab_size;
   int count;
 };
@@ -79,6 +80,7 @@ struct TopLogitsKernel {
       shared.all_wanted = 0;
       shared.num_collected = 0;
     }
+    const float scale = 1.0f / p.temperatures[CtaX()];
     float max = FloatOf(0xff800000u);
     float sum = 0.0f;
     int shift = 56;
@@ -91,7 +93,7 @@ struct TopLogitsKernel {
         const float logit = logits[id];
         const uint64_t key = KeyOf(logit, id);
         if (shift == 56) max = Max(max, logit);  // which passes over NaN
-        if (shift == 48 && !IsNan(logit)) sum += Exp(logit - max);
+        if (shift == 48 && !IsNan(logit)) sum += Exp((logit - max) * scale);
         if ((key & known) == prefix)
           AtomicAdd(shared.bins[static_cast<int>(key >> shift & 255)], 1);
       }
@@ -116,7 +118,7 @@ struct TopLogitsKernel {
       p.ids[CtaX() * p.ids_stride + place] = id;
       p.values[CtaX() * p.values_stride + place] = logits[id];
     }
-    if (ThreadIndex() == 0) p.log_sum_exp[CtaX() * p.lse_stride] = max + Log(total);
+    if (ThreadIndex() == 0) p.mass[CtaX() * p.mass_stride] = total;
   }
 };
 

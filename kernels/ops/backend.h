@@ -18,6 +18,8 @@
 #include "kernels/ops/merge_attention.h"
 #include "kernels/ops/norm.h"
 #include "kernels/ops/rope.h"
+#include "kernels/ops/rope_append_kv.h"
+#include "kernels/ops/top_logits.h"
 
 namespace strata {
 
@@ -44,6 +46,10 @@ class Backend {
   virtual absl::Status Activate(const ActivateArgs& args) = 0;
   virtual absl::Status GatedActivate(const GatedActivateArgs& args) = 0;
   virtual absl::Status Add(const AddArgs& args) = 0;
+  virtual absl::Status TopLogits(const TopLogitsArgs& args) = 0;
+
+  // Fused operations. By default they are composed of those above.
+  virtual absl::Status RopeAppendKv(const RopeAppendKvArgs& args);
 };
 
 }  // namespace strata

@@ -108,7 +108,7 @@ absl::Status CheckRank(absl::string_view op, absl::string_view name, const Tenso
 absl::Status CheckDisjoint(absl::string_view op, absl::string_view name, const TensorView& input,
                            const TensorView& out) {
   if (!Overlap(input, out)) return absl::OkStatus();
-  return OpError(op, name, "expected memory apart from 'out', got an overlap");
+  return OpError(op, name, "expected memory apart from what is written, got an overlap");
 }
 
 absl::Status CheckSameOrDisjoint(absl::string_view op, absl::string_view name,

@@ -26,7 +26,8 @@ absl::Status CheckWeight(absl::string_view op, absl::string_view name, const Ten
 absl::Status CheckRank(absl::string_view op, absl::string_view name, const TensorView& tensor,
                        int rank);
 
-// `out` shares no element with `input`. Slices of columns of one buffer are told apart.
+// `out`, which is written, shares no element with `input`. Slices of columns of one buffer are told
+// apart.
 absl::Status CheckDisjoint(absl::string_view op, absl::string_view name, const TensorView& input,
                            const TensorView& out);
 

@@ -1,6 +1,7 @@
 #include "kernels/ops/top_logits.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/ops/check.h"
@@ -23,17 +24,28 @@ absl::Status Check(const TopLogitsArgs& args) {
       CheckTensor(kOp, "logits", args.logits, DType::kF32, {num_rows, vocab_size}));
   STRATA_RETURN_IF_ERROR(CheckTensor(kOp, "ids", args.ids, DType::kI32, {num_rows, count}));
   STRATA_RETURN_IF_ERROR(CheckTensor(kOp, "values", args.values, DType::kF32, {num_rows, count}));
-  STRATA_RETURN_IF_ERROR(
-      CheckTensor(kOp, "log_sum_exp", args.log_sum_exp, DType::kF32, {num_rows, 1}));
+  STRATA_RETURN_IF_ERROR(CheckTensor(kOp, "mass", args.mass, DType::kF32, {num_rows, 1}));
+  if (static_cast<int64_t>(args.temperatures.size()) != num_rows) {
+    return OpError(kOp, "temperatures",
+                   absl::StrCat("expected one for each of ", num_rows, " rows, got ",
+                                args.temperatures.size()));
+  }
+  for (const float temperature : args.temperatures) {
+    if (!(temperature >= kMinTemperature) || std::isinf(temperature)) {
+      return OpError(kOp, "temperatures",
+                     absl::StrCat("expected at least ", kMinTemperature, " and not infinite, got ",
+                                  temperature));
+    }
+  }
   STRATA_RETURN_IF_ERROR(CheckDisjoint(kOp, "logits", args.logits, args.ids));
   STRATA_RETURN_IF_ERROR(CheckDisjoint(kOp, "logits", args.logits, args.values));
-  return CheckDisjoint(kOp, "logits", args.logits, args.log_sum_exp);
+  return CheckDisjoint(kOp, "logits", args.logits, args.mass);
 }
 
 OpCost Cost(const TopLogitsArgs& args) {
   return {.flops = 2 * args.logits.shape().NumElements(),
           .bytes_read = BytesOf(args.logits),
-          .bytes_written = BytesOf(args.ids) + BytesOf(args.values) + BytesOf(args.log_sum_exp)};
+          .bytes_written = BytesOf(args.ids) + BytesOf(args.values) + BytesOf(args.mass)};
 }
 
 }  // namespace strata

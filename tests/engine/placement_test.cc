@@ -199,6 +199,11 @@ class PlacementTest : public ::testing::TestWithParam<std::string> {
     std::filesystem::remove_all(spill_);
   }
 
+  static std::string Model() {
+    if (GetParam() == "stories260K") return STRATA_SOURCE_DIR "/../shared/models/stories260K";
+    return testing::LoadGoldenCase(GetParam())->directory;
+  }
+
   // Two prompts alike, one that begins like them, one of its own.
   static std::vector<Request> Requests(int64_t vocab_size) {
     std::vector<Request> requests;
@@ -213,7 +218,26 @@ class PlacementTest : public ::testing::TestWithParam<std::string> {
     return requests;
   }
 
-  std::vector<Completion> Run(const std::string& model, const Placement& placement) const {
+  // Requests that keep no logits and are sampled in several ways, beside one that keeps them: of
+  // most, a gpu gives candidates alone, and not all of these decide.
+  static std::vector<Request> SampledRequests(int64_t vocab_size) {
+    std::vector<Request> requests = Requests(vocab_size);
+    const SamplingParams sampling[] = {
+        {},
+        {.temperature = 0.8, .top_k = 20, .frequency_penalty = 0.3, .seed = 5},
+        {.temperature = 1.5, .seed = 6},
+        {.temperature = 1.0, .top_p = 0.9, .seed = 7}};
+    for (size_t i = 0; i < requests.size(); ++i) {
+      requests[i].sampling = sampling[i];
+      requests[i].keep_logits = i == 3;
+      requests[i].max_new_tokens = 12;
+    }
+    return requests;
+  }
+
+  std::vector<Completion> Run(
+      const std::string& model, const Placement& placement,
+      std::vector<Request> (*requests_of)(int64_t vocab_size) = &Requests) const {
     EngineOptions options = {.model = model,
                              .kv_dtype = DType::kF32,
                              .placement = {.disk_directory = spill_},
@@ -233,7 +257,7 @@ class PlacementTest : public ::testing::TestWithParam<std::string> {
     EXPECT_TRUE(engine.ok()) << engine.status();
     if (!engine.ok()) return {};
 
-    const std::vector<Request> requests = Requests((*engine)->decoder().config().vocab_size);
+    const std::vector<Request> requests = requests_of((*engine)->decoder().config().vocab_size);
     std::vector<Completion> completions(requests.size());
     absl::StatusOr<std::unique_ptr<Session>> session =
         Session::Create(**engine,
@@ -257,14 +281,29 @@ class PlacementTest : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(PlacementTest, TheSameTokens) {
-  const std::string model = GetParam() == "stories260K"
-                                ? STRATA_SOURCE_DIR "/../shared/models/stories260K"
-                                : testing::LoadGoldenCase(GetParam())->directory;
+  const std::string model = Model();
   if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is not here";
   const std::vector<Completion> expected = Run(model, {.apply = [](const ModelShape&, Policy&) {}});
   ASSERT_EQ(expected.size(), 4u);
   for (const Placement& placement : Placements()) {
     const std::vector<Completion> actual = Run(model, placement);
+    ASSERT_EQ(actual.size(), expected.size()) << placement.name;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(actual[i].output_ids, expected[i].output_ids) << placement.name << ", " << i;
+      EXPECT_TRUE(actual[i].logits == expected[i].logits) << placement.name << ", " << i;
+    }
+  }
+}
+
+TEST_P(PlacementTest, TheSameSampledTokens) {
+  const std::string model = Model();
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is not here";
+  const std::vector<Completion> expected =
+      Run(model, {.apply = [](const ModelShape&, Policy&) {}}, &SampledRequests);
+  ASSERT_EQ(expected.size(), 4u);
+  for (const Placement& placement : Placements()) {
+    if (!placement.gpu) continue;
+    const std::vector<Completion> actual = Run(model, placement, &SampledRequests);
     ASSERT_EQ(actual.size(), expected.size()) << placement.name;
     for (size_t i = 0; i < expected.size(); ++i) {
       EXPECT_EQ(actual[i].output_ids, expected[i].output_ids) << placement.name << ", " << i;

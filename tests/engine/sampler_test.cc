@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
+#include <random>
 
 namespace strata {
 namespace {
@@ -97,6 +99,98 @@ TEST(SamplerTest, TheSameSeedGivesTheSameStream) {
     num_different += token != c.Sample(logits) ? 1 : 0;
   }
   EXPECT_GT(num_different, 30);
+}
+
+// A stream of draws from rows of a random walk, from the candidates where they decide.
+struct CandidateDraws {
+  int num_decided = 0;
+  int num_drawn = 0;
+};
+
+// Draws with the same seed from whole rows and from candidates, and expects the same tokens.
+CandidateDraws ExpectCandidatesGiveTheSame(const SamplingParams& sampling, size_t vocab_size,
+                                           double spread) {
+  const std::vector<int32_t> prompt = {0, 1, 2, 3};
+  Sampler by_row(sampling, prompt);
+  Sampler by_candidates(sampling, prompt);
+  std::mt19937 random(static_cast<uint32_t>(vocab_size));
+  std::normal_distribution<float> normal(0.0f, static_cast<float>(spread));
+  CandidateDraws draws;
+  for (int i = 0; i < 60; ++i) {
+    std::vector<float> logits(vocab_size);
+    // Coarse steps: ties are common.
+    for (float& logit : logits) logit = std::round(8.0f * normal(random)) / 8.0f;
+    const int32_t expected = by_row.Sample(logits);
+    ++draws.num_drawn;
+    const std::optional<float> temperature = by_candidates.candidate_temperature();
+    std::optional<int32_t> token;
+    if (temperature.has_value()) {
+      const std::vector<TokenLogprob> top = TopLogprobs(logits, kNumCandidates);
+      std::vector<int32_t> ids;
+      std::vector<float> values;
+      for (const TokenLogprob& each : top) {
+        ids.push_back(each.token_id);
+        values.push_back(logits[static_cast<size_t>(each.token_id)]);
+      }
+      double mass = 0.0;
+      for (const float logit : logits) mass += std::exp((logit - values[0]) / double{*temperature});
+      token = by_candidates.Sample(TokenCandidates{.ids = ids,
+                                                   .logits = values,
+                                                   .mass = static_cast<float>(mass),
+                                                   .vocab_size = static_cast<int64_t>(vocab_size)});
+    }
+    if (token.has_value()) ++draws.num_decided;
+    if (!token.has_value()) token = by_candidates.Sample(logits);
+    EXPECT_EQ(*token, expected) << "draw " << i;
+  }
+  return draws;
+}
+
+TEST(SamplerTest, CandidatesGiveTheTokenOfTheWholeRow) {
+  struct Case {
+    const char* name;
+    SamplingParams sampling;
+    double spread = 2.0;
+    int least_decided = 60;
+    int most_decided = 60;
+  };
+  const Case cases[] = {
+      {"greedy", {}},
+      {"top-k", {.temperature = 0.8, .top_k = 50}},
+      {"top-k and top-p", {.temperature = 1.3, .top_k = 128, .top_p = 0.7}},
+      {"narrow nucleus", {.temperature = 0.5, .top_p = 0.9}, 4.0},
+      {"wide nucleus", {.temperature = 1.5, .top_p = 0.95}, 1.0, 0, 0},
+      {"min-p", {.temperature = 1.0, .min_p = 0.1}, 2.0, 50, 60},
+      {"min-p that cuts what top-p would keep", {.temperature = 1.0, .top_p = 0.99, .min_p = 0.2}},
+      {"min-p below the candidates", {.temperature = 2.0, .min_p = 0.001}, 1.0, 0, 0},
+      {"everything", {.temperature = 1.0}, 2.0, 10, 59},
+      {"everything, sharp", {.temperature = 0.3}, 4.0},
+      {"lowering penalties, greedy",
+       {.repetition_penalty = 1.3, .presence_penalty = 0.5, .frequency_penalty = 0.2}},
+      {"lowering penalties, top-k", {.temperature = 0.9, .top_k = 40, .frequency_penalty = 1.0}},
+      {"lowering penalties, unbounded", {.temperature = 0.9, .repetition_penalty = 1.1}, 2.0, 0, 0},
+      {"raising penalty", {.presence_penalty = -0.5}, 2.0, 0, 0},
+      {"top-k of more", {.temperature = 1.0, .top_k = 200}, 2.0, 0, 0},
+      {"tiny temperature", {.temperature = 1e-9}, 2.0, 0, 0},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const CandidateDraws draws = ExpectCandidatesGiveTheSame(c.sampling, 3000, c.spread);
+    EXPECT_GE(draws.num_decided, c.least_decided);
+    EXPECT_LE(draws.num_decided, c.most_decided);
+    ExpectCandidatesGiveTheSame(c.sampling, 100, c.spread);  // all of the row are candidates
+  }
+}
+
+// A penalty may push all candidates below what is not among them.
+TEST(SamplerTest, CandidatesThatPenaltiesPushDownDoNotDecide) {
+  std::vector<int32_t> ids(128);
+  std::vector<float> logits(128, 1.0f);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
+  Sampler sampler({.repetition_penalty = 2.0}, ids);
+  EXPECT_EQ(sampler.Sample(
+                TokenCandidates{.ids = ids, .logits = logits, .mass = 1000.0, .vocab_size = 1000}),
+            std::nullopt);
 }
 
 TEST(LogprobTest, IsTheLogOfTheSoftmax) {

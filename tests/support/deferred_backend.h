@@ -62,6 +62,16 @@ class DeferredBackend final : public Backend {
     return Defer(&Backend::GatedActivate, args);
   }
   absl::Status Add(const AddArgs& args) override { return Defer(&Backend::Add, args); }
+  absl::Status TopLogits(const TopLogitsArgs& args) override {
+    STRATA_RETURN_IF_ERROR(Check(args));
+    queue_.Submit([this, copy = args,
+                   temperatures = std::vector<float>(args.temperatures.begin(),
+                                                     args.temperatures.end())]() mutable {
+      copy.temperatures = temperatures;
+      return backend_->TopLogits(copy);
+    });
+    return absl::OkStatus();
+  }
 
  private:
   class OwnedKv {

@@ -63,6 +63,34 @@ void RunRope(benchmark::State& state, CudaBench& bench) {
   RunCudaCase(state, bench, Cost(args), [&] { return bench.backend->Rope(args); });
 }
 
+// Rotary embedding and append: as the operations it is made of, and fused.
+enum class RopeAppend { kComposed, kFused };
+
+template <DType kDType, RopeAppend kForm>
+void RunRopeAppend(benchmark::State& state, CudaBench& bench) {
+  const KvLayout layout = {
+      .dtype = kDType, .page_size = 16, .num_kv_heads = 8, .head_dim = 128, .v_head_dim = 128};
+  const DeviceTensor queries(*bench.device, DType::kF32, {kRows, 32, 128});
+  const DeviceTensor keys(*bench.device, DType::kF32, {kRows, 8, 128});
+  const DeviceTensor values(*bench.device, DType::kF32, {kRows, 8, 128});
+  const DeviceTensor angles(*bench.device, DType::kF32, {kRows, 64});
+  const int64_t num_pages = kRows / layout.page_size;
+  const DeviceTensor memory(*bench.device, DType::kF32, {num_pages * layout.PageBytes() / 4});
+  std::vector<void*> pages;
+  for (int64_t i = 0; i < num_pages; ++i) pages.push_back(memory.data() + i * layout.PageBytes());
+  const KvSequence sequence = {.pages = pages, .num_queries = kRows};
+  const RopeAppendKvArgs args = {.queries = queries.mutable_view(),
+                                 .keys = keys.mutable_view(),
+                                 .values = values.view(),
+                                 .cosines = angles.view(),
+                                 .sines = angles.view(),
+                                 .kv = {layout, {&sequence, 1}}};
+  RunCudaCase(state, bench, Cost(args), [&] {
+    return kForm == RopeAppend::kFused ? bench.backend->RopeAppendKv(args)
+                                       : bench.backend->Backend::RopeAppendKv(args);
+  });
+}
+
 void RunGather(benchmark::State& state, CudaBench& bench) {
   const DeviceTensor table(*bench.device, DType::kBF16, {128256, kColumns});
   const DeviceTensor out(*bench.device, DType::kF32, {kRows, kColumns});
@@ -102,6 +130,14 @@ void AddCases(CudaBench& bench) {
   AddCase(bench, "append_kv/bf16/tokens:16384", &RunAppend<DType::kBF16>);
   AddCase(bench, "append_kv/int8/tokens:16384", &RunAppend<DType::kInt8Groups>);
   AddCase(bench, "append_kv/int4/tokens:16384", &RunAppend<DType::kInt4Groups>);
+  AddCase(bench, "rope_append_kv/composed/bf16/tokens:16384",
+          &RunRopeAppend<DType::kBF16, RopeAppend::kComposed>);
+  AddCase(bench, "rope_append_kv/fused/bf16/tokens:16384",
+          &RunRopeAppend<DType::kBF16, RopeAppend::kFused>);
+  AddCase(bench, "rope_append_kv/composed/int4/tokens:16384",
+          &RunRopeAppend<DType::kInt4Groups, RopeAppend::kComposed>);
+  AddCase(bench, "rope_append_kv/fused/int4/tokens:16384",
+          &RunRopeAppend<DType::kInt4Groups, RopeAppend::kFused>);
 }
 
 }  // namespace

@@ -37,6 +37,8 @@ figcaption span { font-weight: 400; color: var(--soft); }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 svg text.tick { fill: var(--soft); font-size: 12px; }
+svg text.mark { fill: currentColor; font-size: 12px; }
+.leader { stroke: currentColor; stroke-opacity: .5; }
 .grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
 .diagonal { stroke: var(--soft); stroke-dasharray: 3 4; fill: none; }
 .line { fill: none; stroke: currentColor; stroke-width: 2; }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "engine/evaluate/report/label_placement.h"
 
 namespace strata {
 namespace {
@@ -81,7 +82,11 @@ std::string Axes(const Plot& plot, const Scales& scales) {
         &svg, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>", kLeft - 6,
         y + 4, NumberText(tick));
   }
+  double last_end = 0;  // of the number before, which the next must not touch
   for (const double tick : scales.x_ticks()) {
+    const double half_width = TickTextWidth(NumberText(tick)) / 2;
+    if (scales.X(tick) - half_width < last_end) continue;
+    last_end = scales.X(tick) + half_width;
     absl::StrAppendFormat(
         &svg, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>",
         scales.X(tick), kHeight - kBottom + 17, NumberText(tick));
@@ -124,15 +129,44 @@ std::string SeriesSvg(const Plot& plot, const PlotSeries& series, const Scales& 
     absl::StrAppendFormat(
         &svg, "<circle class=\"dot%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%s</title></circle>",
         series.is_dashed ? " hollow" : "", x, y, EscapeHtml(title));
-    if (!point.label.empty()) {
-      // Inside the frame also at its right edge.
-      const bool is_left = x > kWidth - kRight - 40;
-      absl::StrAppendFormat(&svg, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\"%s>%s</text>",
-                            is_left ? x - 8 : x + 8, y - 6, is_left ? " text-anchor=\"end\"" : "",
-                            EscapeHtml(point.label));
-    }
   }
   return svg + "</g>";
+}
+
+// The labels of all series, after their points: none may hide what another series has there.
+std::string Labels(const Plot& plot, const Scales& scales) {
+  constexpr double kRadius = 5, kBarWidth = 4, kFarAway = 16;
+  LabelPlacement placement(
+      {kLeft, 0, kWidth - kRight + 10, kHeight - kBottom});  // a little into the margins
+  for (const PlotSeries& series : plot.series) {
+    for (const PlotPoint& point : series.points) {
+      const double x = scales.X(point.x), y = scales.Y(point.y);
+      placement.Avoid({x - kRadius, y - kRadius, x + kRadius, y + kRadius});
+      const double error = point.error.value_or(0);
+      placement.Avoid(
+          {x - kBarWidth, scales.Y(point.y + error), x + kBarWidth, scales.Y(point.y - error)});
+    }
+  }
+  std::string svg;
+  for (const PlotSeries& series : plot.series) {
+    absl::StrAppendFormat(&svg, "<g class=\"s%d\">", series.color % kNumPlotColors);
+    for (const PlotPoint& point : series.points) {
+      if (point.label.empty()) continue;
+      const double x = scales.X(point.x), y = scales.Y(point.y);
+      const PlotBox box = placement.Place(x, y, point.label);
+      const double center_x = (box.left + box.right) / 2, center_y = (box.top + box.bottom) / 2;
+      if (std::hypot(center_x - x, center_y - y) > kFarAway + TickTextWidth(point.label) / 2) {
+        absl::StrAppendFormat(&svg, "<path class=\"leader\" d=\"M%.1f %.1f L%.1f %.1f\"/>", x, y,
+                              std::clamp(x, box.left, box.right),
+                              std::clamp(y, box.top, box.bottom));
+      }
+      absl::StrAppendFormat(
+          &svg, "<text class=\"mark\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>",
+          center_x, box.bottom - 2, EscapeHtml(point.label));
+    }
+    svg += "</g>";
+  }
+  return svg;
 }
 
 }  // namespace
@@ -172,7 +206,7 @@ std::string PlotSvg(const Plot& plot) {
                           scales.X(0), scales.Y(0), scales.X(end), scales.Y(end));
   }
   for (const PlotSeries& series : plot.series) svg += SeriesSvg(plot, series, scales);
-  return svg + "</svg>";
+  return svg + Labels(plot, scales) + "</svg>";
 }
 
 }  // namespace strata

@@ -50,6 +50,36 @@ TEST_F(DataSetsTest, LooksInOnePlaceAfterTheOther) {
   EXPECT_THAT(FindDataSet("gsm8k", Places())->path, EndsWith("downloads/gsm8k_test.jsonl"));
 }
 
+TEST_F(DataSetsTest, ReadsTheHubsParquetOfTheRightDataSetAndForm) {
+  const std::string mbpp = "hub/datasets--google-research-datasets--mbpp";
+  // Another data set, another form of it, another split, one of several shards.
+  Touch("hub/datasets--evalplus--mbppplus/snapshots/abc/data/test-00000-of-00001-d5.parquet");
+  Touch(mbpp + "/snapshots/abc/sanitized/test-00000-of-00001.parquet");
+  Touch(mbpp + "/snapshots/abc/full/prompt-00000-of-00001.parquet");
+  Touch("hub/datasets--openai--gsm8k/snapshots/abc/socratic/test-00000-of-00001.parquet");
+  Touch("hub/datasets--openai--gsm8k/snapshots/abc/main/test-00000-of-00002.parquet");
+  EXPECT_THAT(FindDataSet("mbpp", Places()).status().message(), HasSubstr("Parquet"));
+  EXPECT_FALSE(FindDataSet("gsm8k", Places()).ok());
+  Touch(mbpp + "/snapshots/abc/full/test-00000-of-00001.parquet");
+  EXPECT_THAT(FindDataSet("mbpp", Places())->path,
+              EndsWith("abc/full/test-00000-of-00001.parquet"));
+  // The revision that main names goes before the others.
+  Touch(mbpp + "/snapshots/bcd/full/test-00000-of-00001.parquet");
+  EXPECT_THAT(FindDataSet("mbpp", Places())->path, HasSubstr("/abc/"));
+  std::filesystem::create_directories(root_ + "/" + mbpp + "/refs");
+  ASSERT_TRUE(WriteFileAtomically(root_ + "/" + mbpp + "/refs/main", "bcd\n").ok());
+  const auto found = FindDataSet("mbpp", Places());
+  ASSERT_TRUE(found.ok());
+  EXPECT_THAT(found->path, HasSubstr("/bcd/"));
+  EXPECT_EQ(found->origin, "the Hugging Face cache");
+
+  DataSetPlaces places = Places();
+  places.given = root_ + "/" + mbpp + "/snapshots/abc";
+  EXPECT_THAT(FindDataSet("mbpp", places)->path, EndsWith("full/test-00000-of-00001.parquet"));
+  places.given += "/full";
+  EXPECT_THAT(FindDataSet("mbpp", places)->path, EndsWith("full/test-00000-of-00001.parquet"));
+}
+
 TEST_F(DataSetsTest, ANamedDirectoryIsTheOnlyPlace) {
   Touch("downloads/mbpp.jsonl");
   DataSetPlaces places = Places();

@@ -214,9 +214,26 @@ TEST(Gsm8kTrainPathTest, FindsTheSibling) {
   EXPECT_EQ(*Gsm8kTrainPath("d/test.jsonl"), "d/train.jsonl");
   EXPECT_EQ(*Gsm8kTrainPath("test.jsonl"), "train.jsonl");
   EXPECT_EQ(*Gsm8kTrainPath("models/demo/data/gsm_test.jsonl"), "models/demo/data/gsm_train.jsonl");
-  for (const char* unknown :
-       {"latest.jsonl", "d/test.json", "gsm8k.jsonl", "", "d/contest.jsonl"}) {
+  EXPECT_EQ(*Gsm8kTrainPath("d/test-00000-of-00001.parquet"), "d/train-00000-of-00001.parquet");
+  EXPECT_EQ(*Gsm8kTrainPath("test-a.parquet"), "train-a.parquet");
+  for (const char* unknown : {"latest.jsonl", "d/test.json", "gsm8k.jsonl", "", "d/contest.jsonl",
+                              "d/contest-0.parquet", "test-d/gsm8k.parquet"}) {
     EXPECT_FALSE(Gsm8kTrainPath(unknown).ok()) << unknown;
+  }
+}
+
+TEST(Gsm8kTaskParquetTest, ParquetGivesThePromptsOfTheJsonLines) {
+  const std::string golden =
+      absl::StrCat(STRATA_SOURCE_DIR, "/tests/engine/evaluate/parquet/golden/gsm8k");
+  const auto create = [&golden](const char* ending) {
+    return Gsm8kTask::Create({.test_path = golden + ending, .train_path = golden + ending});
+  };
+  const auto parquet = create(".parquet"), lines = create(".jsonl");
+  ASSERT_TRUE(parquet.ok() && lines.ok()) << parquet.status() << lines.status();
+  ASSERT_EQ(parquet->num_items(), 40);
+  for (int64_t i = 0; i < parquet->num_items(); ++i) {
+    EXPECT_EQ(parquet->Item(i).prompt, lines->Item(i).prompt);
+    EXPECT_EQ(parquet->Item(i).target, lines->Item(i).target);
   }
 }
 

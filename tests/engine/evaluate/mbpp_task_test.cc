@@ -239,5 +239,35 @@ TEST_F(MbppTaskTest, AChatOpensTheFenceInTheAnswer) {
   EXPECT_EQ(one[0]["content"], plain->Item(0).prompt);
 }
 
+TEST(MbppTaskParquetTest, TheHubsFilesGiveThePromptsOfTheJsonLines) {
+  const std::string golden =
+      absl::StrCat(STRATA_SOURCE_DIR, "/tests/engine/evaluate/parquet/golden/");
+  const std::string hub = absl::StrCat(::testing::TempDir(), "mbpp_task_hub/");
+  std::filesystem::remove_all(hub);
+  std::filesystem::create_directories(hub);
+  std::filesystem::copy(golden + "mbpp.parquet", hub + "test-00000-of-00001.parquet");
+  std::filesystem::copy(golden + "mbpp_prompt.parquet", hub + "prompt-00000-of-00001.parquet");
+  const ScriptedProgramRunner runner = PassesWith("x");
+  const auto parquet = MbppTask::Create({.data_path = hub + "test-00000-of-00001.parquet"}, runner);
+  const auto lines = MbppTask::Create(
+      {.data_path = golden + "mbpp.jsonl", .fewshot_path = golden + "mbpp_prompt.jsonl"}, runner);
+  ASSERT_TRUE(parquet.ok() && lines.ok()) << parquet.status() << lines.status();
+  ASSERT_EQ(parquet->num_items(), 20);
+  EXPECT_THAT(parquet->Item(0).prompt, HasSubstr("return x + 2\n"));
+  for (int64_t i = 0; i < parquet->num_items(); ++i) {
+    EXPECT_EQ(parquet->Item(i).prompt, lines->Item(i).prompt);
+    EXPECT_EQ(parquet->Item(i).target, lines->Item(i).target);
+  }
+  EXPECT_EQ(MbppFewshotPath("a/test-b.parquet"), "a/prompt-b.parquet");
+  EXPECT_EQ(MbppFewshotPath("a/mbpp.jsonl"), "a/mbpp.jsonl");
+  // The sanitized form is told by its columns.
+  const auto sanitized = MbppTask::Create(
+      {.data_path = golden + "sanitized.parquet", .fewshot_path = golden + "mbpp.jsonl"}, runner);
+  EXPECT_THAT(sanitized.status().message(), HasSubstr("has no task 2"));
+  const auto whole = MbppTask::Create({.data_path = golden + "sanitized.parquet"}, runner);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(whole->description().name, "mbpp_sanitized");
+}
+
 }  // namespace
 }  // namespace strata

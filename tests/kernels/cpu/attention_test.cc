@@ -105,6 +105,7 @@ TEST_P(CpuAttentionTest, AppendKvWritesItsRowsOnly) {
   for (const AttentionCase& c : AttentionCases()) {
     SCOPED_TRACE(c.ToString());
     ExpectAppendsItsRowsOnly(With(2), c);
+    ExpectRotatesAndAppends(With(2), c, c.head_dim / 2 * 2);
   }
 }
 

@@ -64,7 +64,8 @@ TEST(CheckTest, MatMul) {
   ExpectInvalid(Check(args), "'out': expected a row stride of at least 3 elements, got 2");
   args = good;
   args.out = MutableTensorView(memory + 4, DType::kF32, {2, 3});
-  ExpectInvalid(Check(args), "MatMul: 'x': expected memory apart from 'out', got an overlap");
+  ExpectInvalid(Check(args),
+                "MatMul: 'x': expected memory apart from what is written, got an overlap");
   args = good;
   args.residual = MutableTensorView(other_memory + 1, DType::kF32, {2, 3});
   ExpectInvalid(Check(args), "'residual': expected 'out' itself or memory apart from it");
@@ -155,6 +156,48 @@ TEST(CheckTest, Rope) {
   ExpectInvalid(Check(args), "Rope: 'x': expected rank 3, got [3, 16]");
 }
 
+TEST(CheckTest, RopeAppendKv) {
+  const KvLayout layout = {
+      .dtype = DType::kF32, .page_size = 16, .num_kv_heads = 2, .head_dim = 8, .v_head_dim = 8};
+  std::vector<float> page(static_cast<size_t>(layout.PageBytes()) / 4);
+  void* const pages[] = {page.data()};
+  const KvSequence sequence = {.pages = pages, .num_queries = 3};
+  const RopeAppendKvArgs good = {.queries = Output({3, 4, 8}),
+                                 .keys = {other_memory + 1024, DType::kF32, {3, 2, 8}},
+                                 .values = Input({3, 2, 8}),
+                                 .cosines = Input({3, 4}),
+                                 .sines = Input({3, 4}),
+                                 .kv = {layout, {&sequence, 1}}};
+  EXPECT_TRUE(Check(good).ok()) << Check(good);
+  RopeAppendKvArgs args = good;
+  args.keys = Output({3, 2, 8});
+  ExpectInvalid(Check(args), "RopeAppendKv: 'keys': expected memory apart from what is written");
+  args = good;
+  args.cosines = Input({2, 4});
+  ExpectInvalid(Check(args), "Rope: 'cosines': expected [3, 4] f32, got [2, 4] f32");
+  args = good;
+  args.keys = {other_memory + 1024, DType::kF32, {3, 1, 8}};
+  ExpectInvalid(Check(args), "AppendKv: 'keys': expected [3, 2, 8] f32, got [3, 1, 8] f32");
+}
+
+TEST(CheckTest, TopLogits) {
+  std::vector<float> temperatures = {1.0f};
+  const TopLogitsArgs good = {.logits = Input({1, 4}),
+                              .temperatures = temperatures,
+                              .ids = {other_memory, DType::kI32, {1, 4}},
+                              .values = {other_memory + 16, DType::kF32, {1, 4}},
+                              .mass = {other_memory + 32, DType::kF32, {1, 1}}};
+  EXPECT_TRUE(Check(good).ok()) << Check(good);
+  TopLogitsArgs args = good;
+  args.ids = {other_memory, DType::kI32, {1, 5}};
+  ExpectInvalid(Check(args), "TopLogits: 'ids': expected 1 to 4 tokens of a row, got 5");
+  args = good;
+  args.temperatures = {};
+  ExpectInvalid(Check(args), "TopLogits: 'temperatures': expected one for each of 1 rows, got 0");
+  temperatures[0] = 0.0f;
+  ExpectInvalid(Check(good), "'temperatures': expected at least 1e-06 and not infinite, got 0");
+}
+
 TEST(CheckTest, MergeAttention) {
   const MergeAttentionArgs good = {
       .a_out = Input({2, 3, 8}),
@@ -169,7 +212,7 @@ TEST(CheckTest, MergeAttention) {
   ExpectInvalid(Check(args), "'b_log_sum_exp': expected [2, 3] f32, got [3, 2] f32");
   args = good;
   args.log_sum_exp = MutableTensorView(other_memory + 40, DType::kF32, {2, 3});
-  ExpectInvalid(Check(args), "'log_sum_exp': expected memory apart from 'out'");
+  ExpectInvalid(Check(args), "'log_sum_exp': expected memory apart from what is written");
 }
 
 class CheckKvTest : public testing::Test {
@@ -259,7 +302,7 @@ TEST_F(CheckKvTest, AttentionScalars) {
   ExpectInvalid(Check(args), "'sliding_window': expected a number of positions or 0, got -1");
   args = Attention();
   args.log_sum_exp = Output({kTokens, 4});
-  ExpectInvalid(Check(args), "'log_sum_exp': expected memory apart from 'out'");
+  ExpectInvalid(Check(args), "'log_sum_exp': expected memory apart from what is written");
   args.log_sum_exp = {};
   EXPECT_TRUE(Check(args).ok());
 }

@@ -44,6 +44,21 @@ TEST(CostTest, RowOps) {
       (OpCost{.flops = 3 * 36, .bytes_read = 36 * 4 + 48, .bytes_written = 36 * 4}));
 }
 
+TEST(CostTest, RopeAppendKv) {
+  const KvLayout layout = {
+      .dtype = DType::kF16, .page_size = 16, .num_kv_heads = 2, .head_dim = 8, .v_head_dim = 4};
+  const RopeAppendKvArgs args = {.queries = Tensor({3, 5, 8}),
+                                 .keys = Tensor({3, 2, 8}),
+                                 .values = Tensor({3, 2, 4}),
+                                 .cosines = Tensor({3, 3}),
+                                 .sines = Tensor({3, 3}),
+                                 .kv = {layout, {}}};
+  // Rotated are 6 elements of 15 query heads and 6 key heads; keys are read whole.
+  EXPECT_EQ(Cost(args), (OpCost{.flops = 3 * (90 + 36),
+                                .bytes_read = 90 * 4 + 2 * 36 + 48 * 4 + 24 * 4,
+                                .bytes_written = 90 * 4 + 48 * 2 + 24 * 2}));
+}
+
 // The pairs and rows that attention counts are those that a loop over queries counts.
 TEST(CostTest, AttentionCountsWhatIsSeen) {
   const KvLayout layout = {

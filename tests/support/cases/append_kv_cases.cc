@@ -74,6 +74,68 @@ void ExpectAppendsItsRowsOnly(Backend& backend, const AttentionCase& c) {
   }
 }
 
+void ExpectRotatesAndAppends(Backend& backend, const AttentionCase& c, int64_t rotary_dim) {
+  // The operands of one call, with pages of their own.
+  struct Operands {
+    Operands(const AttentionCase& c, int64_t num_tokens, int64_t rotary_dim)
+        : layout(LayoutOf(c)),
+          queries(TestTensor::Role::kOutput, DType::kF32, {num_tokens, c.num_q_heads, c.head_dim},
+                  c.placement),
+          keys(TestTensor::Role::kOutput, DType::kF32, {num_tokens, c.num_kv_heads, c.head_dim},
+               c.placement),
+          values(TestTensor::Role::kInput, DType::kF32, {num_tokens, c.num_kv_heads, c.v_head_dim},
+                 c.placement),
+          cosines(TestTensor::Role::kInput, DType::kF32, {num_tokens, rotary_dim / 2}, c.placement),
+          sines(TestTensor::Role::kInput, DType::kF32, {num_tokens, rotary_dim / 2}, c.placement) {
+      queries.FillNormal(1);
+      keys.FillNormal(2);
+      values.FillNormal(3);
+      cosines.FillNormal(4);
+      sines.FillNormal(5);
+      int64_t first_query = 0;
+      for (const SequenceCase& sequence : c.sequences) {
+        pages.emplace_back(layout, sequence.first_position + sequence.num_queries, 9);
+        sequences.push_back({.pages = pages.back().pages(),
+                             .first_query = first_query,
+                             .num_queries = sequence.num_queries,
+                             .first_position = sequence.first_position});
+        first_query += sequence.num_queries;
+      }
+    }
+    RopeAppendKvArgs Args() {
+      return {.queries = queries.mutable_view(),
+              .keys = keys.mutable_view(),
+              .values = values.view(),
+              .cosines = cosines.view(),
+              .sines = sines.view(),
+              .kv = {layout, sequences}};
+    }
+    KvLayout layout;
+    std::vector<KvPages> pages;
+    std::vector<KvSequence> sequences;
+    TestTensor queries, keys, values, cosines, sines;
+  };
+  int64_t num_tokens = 0;
+  for (const SequenceCase& sequence : c.sequences) num_tokens += sequence.num_queries;
+  Operands fused(c, num_tokens, rotary_dim);
+  Operands composed(c, num_tokens, rotary_dim);
+  const Expected rotated = ExpectedRope(RopeOfQueries(fused.Args()));
+  ASSERT_TRUE(backend.RopeAppendKv(fused.Args()).ok());
+  ASSERT_TRUE(backend.Backend::RopeAppendKv(composed.Args()).ok());
+  EXPECT_TRUE(Matches(fused.queries.Values(), rotated));
+  EXPECT_TRUE(fused.queries.Bits() == composed.queries.Bits());
+  EXPECT_TRUE(fused.queries.Untouched());
+  EXPECT_TRUE(fused.keys.Untouched());
+  for (size_t i = 0; i < fused.sequences.size(); ++i) {
+    for (size_t page = 0; page < fused.sequences[i].pages.size(); ++page) {
+      const uint8_t* const bytes = static_cast<const uint8_t*>(fused.sequences[i].pages[page]);
+      EXPECT_TRUE(std::equal(bytes, bytes + fused.layout.PageBytes(),
+                             static_cast<const uint8_t*>(composed.sequences[i].pages[page])))
+          << "sequence " << i << " page " << page;
+    }
+  }
+}
+
 void ExpectPacksExtremeRows(Backend& backend) {
   const float infinity = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();

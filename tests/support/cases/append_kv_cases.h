@@ -10,6 +10,11 @@ namespace strata::test {
 // else. The case gives layout and sequences.
 void ExpectAppendsItsRowsOnly(Backend& backend, const AttentionCase& c);
 
+// RopeAppendKv rotates the queries as the oracle does, and queries and pages have the bits that
+// Rope and AppendKv give. The case gives layout, sequences and heads; rotary_dim / 2 angles a
+// token.
+void ExpectRotatesAndAppends(Backend& backend, const AttentionCase& c, int64_t rotary_dim);
+
 // Rows that quantise badly, against the reference: constant, tiny and huge ranges, not finite.
 void ExpectPacksExtremeRows(Backend& backend);
 

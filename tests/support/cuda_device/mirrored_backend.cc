@@ -181,6 +181,34 @@ absl::Status MirroredBackend::AppendKv(const AppendKvArgs& args) {
                         .kv = mirror.Map(args.kv, pages, sequences)});
 }
 
+absl::Status MirroredBackend::TopLogits(const TopLogitsArgs& args) {
+  STRATA_MIRROR(args.logits, args.ids, args.values, args.mass);
+  STRATA_RUN(TopLogits, {.logits = mirror.Map(args.logits),
+                         .temperatures = args.temperatures,
+                         .ids = mirror.Map(args.ids),
+                         .values = mirror.Map(args.values),
+                         .mass = mirror.Map(args.mass)});
+}
+
+absl::Status MirroredBackend::RopeAppendKv(const RopeAppendKvArgs& args) {
+  STRATA_RETURN_IF_ERROR(Check(args));
+  Mirror mirror(*device_);
+  for (const TensorView& view :
+       {TensorView(args.queries), TensorView(args.keys), args.values, args.cosines, args.sines}) {
+    mirror.Add(view);
+  }
+  mirror.Add(args.kv);
+  STRATA_RETURN_IF_ERROR(mirror.Upload());
+  std::vector<std::vector<void*>> pages;
+  std::vector<KvSequence> sequences;
+  STRATA_RUN(RopeAppendKv, {.queries = mirror.Map(args.queries),
+                            .keys = mirror.Map(args.keys),
+                            .values = mirror.Map(args.values),
+                            .cosines = mirror.Map(args.cosines),
+                            .sines = mirror.Map(args.sines),
+                            .kv = mirror.Map(args.kv, pages, sequences)});
+}
+
 absl::Status MirroredBackend::Attention(const AttentionArgs& args) {
   STRATA_RETURN_IF_ERROR(Check(args));
   Mirror mirror(*device_);

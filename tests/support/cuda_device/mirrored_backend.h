@@ -33,6 +33,8 @@ class MirroredBackend : public Backend {
   absl::Status Activate(const ActivateArgs& args) override;
   absl::Status GatedActivate(const GatedActivateArgs& args) override;
   absl::Status Add(const AddArgs& args) override;
+  absl::Status TopLogits(const TopLogitsArgs& args) override;
+  absl::Status RopeAppendKv(const RopeAppendKvArgs& args) override;
 
  private:
   class Mirror;

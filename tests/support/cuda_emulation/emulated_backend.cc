@@ -8,7 +8,9 @@
 #include "kernels/cuda/mat_mul_launch.h"
 #include "kernels/cuda/merge_attention_launch.h"
 #include "kernels/cuda/norm_launch.h"
+#include "kernels/cuda/rope_append_kv_launch.h"
 #include "kernels/cuda/rope_launch.h"
+#include "kernels/cuda/top_logits_launch.h"
 #include "tests/support/cuda_emulation/emulated_context.h"
 
 namespace strata::cuda {
@@ -36,6 +38,12 @@ absl::Status EmulatedBackend::GatherRows(const GatherRowsArgs& args) {
 absl::Status EmulatedBackend::Rope(const RopeArgs& args) { return Run(args, LaunchRope); }
 absl::Status EmulatedBackend::AppendKv(const AppendKvArgs& args) {
   return Run(args, LaunchAppendKv);
+}
+absl::Status EmulatedBackend::TopLogits(const TopLogitsArgs& args) {
+  return Run(args, LaunchTopLogits);
+}
+absl::Status EmulatedBackend::RopeAppendKv(const RopeAppendKvArgs& args) {
+  return Run(args, LaunchRopeAppendKv);
 }
 absl::Status EmulatedBackend::MergeAttention(const MergeAttentionArgs& args) {
   return Run(args, LaunchMergeAttention);

@@ -25,6 +25,8 @@ class EmulatedBackend : public Backend {
   absl::Status Activate(const ActivateArgs& args) override;
   absl::Status GatedActivate(const GatedActivateArgs& args) override;
   absl::Status Add(const AddArgs& args) override;
+  absl::Status TopLogits(const TopLogitsArgs& args) override;
+  absl::Status RopeAppendKv(const RopeAppendKvArgs& args) override;
 
  private:
   // Checks, then launches.
