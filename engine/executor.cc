@@ -19,20 +19,6 @@ int64_t NumBytes(absl::Span<const DiskTransfer> transfers) {
   return bytes;
 }
 
-// True when `plan` reads slots of the spill file that one of `earlier` writes.
-bool ReadsWhatIsWritten(const KvPagePlan& plan, absl::Span<const KvPagePlan> earlier) {
-  for (const KvPagePlan& other : earlier) {
-    for (const KvPagePlan::Run& write : other.writes) {
-      for (const KvPagePlan::Run& read : plan.reads) {
-        if (read.slot < write.slot + write.count && write.slot < read.slot + read.count) {
-          return true;
-        }
-      }
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 Executor::Executor(const Parts& parts, Schedule schedule)
@@ -101,7 +87,7 @@ absl::StatusOr<WeightLease> Executor::Compute(const Step& step, const ScheduledB
     const size_t index = static_cast<size_t>(step.micro_batch);
     if (kv_is_read_late_[index]) STRATA_RETURN_IF_ERROR(ReadKvLate(step));
     kv = parts_.kv_cache->Acquire(kv_plans_[index], stage.layer_index,
-                                  parts_.kv_slot_bytes > 0 ? KvStaging(step) : nullptr);
+                                  {.host = parts_.kv_slot_bytes > 0 ? KvPages(step) : nullptr});
   }
   STRATA_RETURN_IF_ERROR(parts_.decoder->Run(stage, weights.tensors(), batch.batch,
                                              kv.has_value() ? kv->view() : KvView(), activations,
@@ -125,15 +111,15 @@ size_t Executor::KvSlotOf(const Step& step) const {
   STRATA_CHECK(false, "a micro-batch without a slot for its KV pages");
 }
 
-std::byte* Executor::KvStaging(const Step& step) const {
+std::byte* Executor::KvPages(const Step& step) const {
   return parts_.kv_staging + static_cast<int64_t>(KvSlotOf(step)) * parts_.kv_slot_bytes;
 }
 
 std::vector<DiskTransfer> Executor::KvTransfers(const Step& step) const {
   const KvPagePlan& plan = kv_plans_[static_cast<size_t>(step.micro_batch)];
   const int64_t layer = parts_.decoder->stages()[static_cast<size_t>(step.stage)].layer_index;
-  return step.kind == StepKind::kWriteKv ? parts_.kv_cache->Writes(plan, layer, KvStaging(step))
-                                         : parts_.kv_cache->Reads(plan, layer, KvStaging(step));
+  return step.kind == StepKind::kWriteKv ? parts_.kv_cache->Writes(plan, layer, KvPages(step))
+                                         : parts_.kv_cache->Reads(plan, layer, KvPages(step));
 }
 
 absl::Status Executor::ReadKvLate(const Step& compute) {
@@ -369,7 +355,7 @@ absl::Status Executor::BeginPass(absl::Span<const ScheduledBatch> batches,
     }
     KvPagePlan plan = parts_.kv_cache->PlanPages(batch.appends);
     STRATA_CHECK(plan.staging_bytes <= parts_.kv_slot_bytes, "KV pages larger than their slot");
-    kv_is_read_late_.push_back(ReadsWhatIsWritten(plan, kv_plans_));
+    kv_is_read_late_.push_back(ReadsWhatIsWritten(plan, kv_plans_).on_disk);
     kv_plans_.push_back(std::move(plan));
   }
   return absl::OkStatus();

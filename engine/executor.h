@@ -138,7 +138,7 @@ class Executor {
   // Gives the visit of `step` the slot that has been free for longest.
   absl::Status TakeKvSlot(const Step& step);
   size_t KvSlotOf(const Step& step) const;
-  std::byte* KvStaging(const Step& step) const;
+  std::byte* KvPages(const Step& step) const;
   std::vector<DiskTransfer> KvTransfers(const Step& step) const;
   // Reads KV pages that an earlier micro-batch of this pass wrote, and so could not be read ahead.
   absl::Status ReadKvLate(const Step& compute);

@@ -128,12 +128,17 @@ absl::Status Session::MakeKvCache() {
     charges_.push_back(std::move(staging));
     STRATA_ASSIGN_OR_RETURN(kv_staging_, Buffer::Allocate(staging_bytes, MemoryKind::kPageable));
   }
-  const bool on_gpu = engine_.policy().kv.gpu == 1;
-  if (on_gpu) options.device = engine_.gpu();
-  const int64_t page_bytes = options.num_layers * options.layout.PageBytes();
-  options.max_host_pages =
-      std::min(num_pages - (options.disk_share == 1 ? options.max_disk_pages : 0),
-               budget.available(on_gpu ? Tier::kGpu : Tier::kHost) / page_bytes);
+  options.gpu = engine_.gpu();
+  if (engine_.policy().kv.gpu == 1) {
+    options.layer_is_on_gpu.assign(static_cast<size_t>(config.num_layers), true);
+    options.max_gpu_pages =
+        std::min(num_pages, budget.available(Tier::kGpu) / KvGpuPageBytes(options));
+  }
+  options.max_host_pages = num_pages - (options.disk_share == 1 ? options.max_disk_pages : 0);
+  if (KvHostPageBytes(options) > 0) {
+    options.max_host_pages =
+        std::min(options.max_host_pages, budget.available(Tier::kHost) / KvHostPageBytes(options));
+  }
   STRATA_ASSIGN_OR_RETURN(kv_cache_, KvCache::Create(options));
   return absl::OkStatus();
 }

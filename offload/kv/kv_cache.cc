@@ -14,10 +14,26 @@ namespace {
 
 int64_t SlotBytes(const KvLayout& layout) { return RoundUp(layout.PageBytes(), kDiskAlignment); }
 
+int64_t NumGpuLayers(const KvCacheOptions& options) {
+  return std::count(options.layer_is_on_gpu.begin(), options.layer_is_on_gpu.end(), true);
+}
+
+int64_t NumOtherLayers(const KvCacheOptions& options) {
+  return options.num_layers - NumGpuLayers(options);
+}
+
 }  // namespace
 
 int64_t KvSpillBytes(const KvCacheOptions& options) {
-  return options.num_layers * options.max_disk_pages * SlotBytes(options.layout);
+  return NumOtherLayers(options) * options.max_disk_pages * SlotBytes(options.layout);
+}
+
+int64_t KvGpuPageBytes(const KvCacheOptions& options) {
+  return NumGpuLayers(options) * options.layout.PageBytes();
+}
+
+int64_t KvHostPageBytes(const KvCacheOptions& options) {
+  return NumOtherLayers(options) * options.layout.PageBytes();
 }
 
 absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const KvCacheOptions& options) {
@@ -33,13 +49,42 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const KvCacheOptions& o
     return absl::InvalidArgumentError(
         absl::StrCat("the KV cache's share on disk: expected 0 to 1, got ", options.disk_share));
   }
+  const bool all_or_none =
+      options.layer_is_on_gpu.empty() ||
+      static_cast<int64_t>(options.layer_is_on_gpu.size()) == options.num_layers;
+  const bool gpu_is_there = options.gpu != nullptr && options.max_gpu_pages > 0;
+  if (!all_or_none || (NumGpuLayers(options) > 0 && !gpu_is_there)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a KV cache of ", options.num_layers, " layers, ", NumGpuLayers(options), " of ",
+        options.layer_is_on_gpu.size(), " on the gpu, with ", options.max_gpu_pages, " pages ",
+        options.gpu == nullptr ? "of a gpu that is not there" : "there"));
+  }
   return std::unique_ptr<KvCache>(new KvCache(options));
 }
 
 KvCache::KvCache(const KvCacheOptions& options)
     : options_(options),
       slot_bytes_(SlotBytes(options.layout)),
-      pool_(page_bytes(), options.max_host_pages, options.max_disk_pages, options.device) {}
+      num_gpu_layers_(NumGpuLayers(options)),
+      pool_({.layer_bytes = options.layout.PageBytes(),
+             .num_layers = NumOtherLayers(options),
+             .max_memory_pages = options.max_host_pages,
+             .max_disk_pages = options.max_disk_pages,
+             .device = options.gpu}),
+      gpu_pool_({.layer_bytes = options.layout.PageBytes(),
+                 .num_layers = num_gpu_layers_,
+                 .max_memory_pages = num_gpu_layers_ > 0 ? options.max_gpu_pages : 0,
+                 .memory = Tier::kGpu,
+                 .device = options.gpu}) {
+  LayerPlace next_on_gpu = {.on_gpu = true};
+  LayerPlace next_outside;
+  for (int64_t layer = 0; layer < options.num_layers; ++layer) {
+    const bool on_gpu = num_gpu_layers_ > 0 && options.layer_is_on_gpu[static_cast<size_t>(layer)];
+    LayerPlace& next = on_gpu ? next_on_gpu : next_outside;
+    layer_places_.push_back(next);
+    ++next.index;
+  }
+}
 
 KvCache::Sequence& KvCache::SequenceOf(SequenceId id) {
   const auto it = sequences_.find(id);
@@ -67,7 +112,8 @@ int64_t KvCache::PagesFor(int64_t num_positions) const {
 }
 
 int64_t KvCache::num_free_pages() const {
-  return pool_.num_free(Tier::kHost) + pool_.num_free(Tier::kDisk);
+  const int64_t outside = pool_.num_free(Tier::kHost) + pool_.num_free(Tier::kDisk);
+  return num_gpu_layers_ == 0 ? outside : std::min(outside, gpu_pool_.num_free(Tier::kGpu));
 }
 
 int64_t KvCache::num_used_pages() const {
@@ -75,10 +121,9 @@ int64_t KvCache::num_used_pages() const {
 }
 
 TierBytes KvCache::peak_bytes() const {
-  const int64_t in_memory = pool_.peak(Tier::kHost) * page_bytes();
-  return {.gpu = options_.device != nullptr ? in_memory : 0,
-          .host = options_.device == nullptr ? in_memory : 0,
-          .disk = pool_.peak(Tier::kDisk) * options_.num_layers * slot_bytes_};
+  return {.gpu = gpu_pool_.peak(Tier::kGpu) * KvGpuPageBytes(options_),
+          .host = pool_.peak(Tier::kHost) * KvHostPageBytes(options_),
+          .disk = pool_.peak(Tier::kDisk) * NumOtherLayers(options_) * slot_bytes_};
 }
 
 absl::Span<const int32_t> KvCache::SharedTokens(const Sequence& sequence,
@@ -107,19 +152,32 @@ void KvCache::EvictOldest(Tier preferred) {
   STRATA_CHECK(node != nullptr, "cached pages without a leaf");
   const KvPageId page = node->page();
   tree_.Remove(node);
-  PageOf(page) = {};
-  pool_.Give(page);
+  GivePage(page);
 }
 
-KvPageId KvCache::TakePage(Tier preferred, KvPageId neighbour) {
+void KvCache::GivePage(KvPageId id) {
+  Page& page = PageOf(id);
+  if (page.gpu_part != kNoPage) gpu_pool_.Give(page.gpu_part);
+  page = {};
+  pool_.Give(id);
+}
+
+KvPageId KvCache::TakePage(Tier preferred, absl::Span<const KvPageId> pages) {
   const Tier other = preferred == Tier::kHost ? Tier::kDisk : Tier::kHost;
   while (pool_.num_free(preferred) == 0 && tree_.OldestIdleLeaf(preferred) != nullptr) {
     EvictOldest(preferred);
   }
   while (num_free_pages() == 0) EvictOldest(other);
-  const KvPageId page = pool_.Take(pool_.num_free(preferred) > 0 ? preferred : other, neighbour);
+  const Tier tier = pool_.num_free(preferred) > 0 ? preferred : other;
+  const auto last = std::find_if(pages.rbegin(), pages.rend(),
+                                 [&](KvPageId page) { return pool_.tier(page) == tier; });
+  const KvPageId page = pool_.Take(tier, last == pages.rend() ? kNoPage : *last);
   if (page >= static_cast<int64_t>(pages_.size())) pages_.resize(static_cast<size_t>(page + 1));
   PageOf(page) = {.num_sequences = 1};
+  if (num_gpu_layers_ > 0) {
+    PageOf(page).gpu_part =
+        gpu_pool_.Take(Tier::kGpu, pages.empty() ? kNoPage : PageOf(pages.back()).gpu_part);
+  }
   return page;
 }
 
@@ -137,8 +195,7 @@ void KvCache::Release(KvPageId id) {
     if (page.num_rows == options_.layout.page_size) return tree_.MarkIdle(page.node);
     tree_.Remove(page.node);  // nobody will compute the rest; what follows is gone already
   }
-  page = {};
-  pool_.Give(id);
+  GivePage(id);
 }
 
 absl::Status KvCache::Reserve(SequenceId id, int64_t num_positions) {
@@ -167,15 +224,11 @@ absl::Status KvCache::Reserve(SequenceId id, int64_t num_positions) {
         " of ", num_used_pages() + num_cached_pages() + num_free_pages(), " free"));
   }
   STRATA_RETURN_IF_ERROR(pool_.Prepare(std::min(missing, pool_.num_free(Tier::kHost))));
+  STRATA_RETURN_IF_ERROR(gpu_pool_.Prepare(std::min(missing, gpu_pool_.num_free(Tier::kGpu))));
 
   for (PrefixTree::Node* node : known) Hold(sequence, node);
-  const auto last_on_disk =
-      std::find_if(sequence.pages.rbegin(), sequence.pages.rend(),
-                   [&](KvPageId page) { return pool_.tier(page) == Tier::kDisk; });
-  KvPageId neighbour = last_on_disk == sequence.pages.rend() ? kNoPage : *last_on_disk;
   for (int64_t index = num_held(); index < num_pages; ++index) {
-    const KvPageId page = TakePage(PreferredTier(index), neighbour);
-    if (pool_.tier(page) == Tier::kDisk) neighbour = page;
+    const KvPageId page = TakePage(PreferredTier(index), sequence.pages);
     sequence.pages.push_back(page);
     const absl::Span<const int32_t> tokens = SharedTokens(sequence, index);
     if (tokens.empty() || sequence.num_tree_pages != index) continue;
@@ -205,12 +258,15 @@ SequenceId KvCache::Fork(SequenceId id) {
   const int64_t rest = num_rows % page_size;
   if (rest == 0 || num_full < source.num_tree_pages) return fork_id;
   const KvPageId from = source.pages[static_cast<size_t>(num_full)];
-  if (options_.device != nullptr || pool_.tier(from) != Tier::kHost ||
-      pool_.num_free(Tier::kHost) == 0 || !pool_.Prepare(1).ok()) {
+  if (num_gpu_layers_ > 0 || pool_.tier(from) != Tier::kHost || pool_.num_free(Tier::kHost) == 0 ||
+      !pool_.Prepare(1).ok()) {
     return fork_id;
   }
-  const KvPageId to = TakePage(Tier::kHost, kNoPage);
-  std::memcpy(pool_.host_memory(to), pool_.host_memory(from), static_cast<size_t>(page_bytes()));
+  const KvPageId to = TakePage(Tier::kHost, {});
+  for (int64_t layer = 0; layer < options_.num_layers; ++layer) {
+    std::memcpy(pool_.memory(to, layer), pool_.memory(from, layer),
+                static_cast<size_t>(options_.layout.PageBytes()));
+  }
   PageOf(to).num_rows = PageOf(to).num_planned_rows = rest;
   fork.pages.push_back(to);
   return fork_id;

@@ -3,12 +3,15 @@
 //
 // Pages on disk pass through staging memory, which belongs to the executor: it reads them in
 // (KvCache::Reads), leases the layer, attends, and writes back those that got rows
-// (KvCache::Writes). A plan is good for the pass it was made in.
+// (KvCache::Writes). Pages outside the gpu that are attended there pass through staging memory of
+// the gpu likewise (CopiesIn, CopiesOut). A plan is good for the pass it was made in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "kernels/ops/kv_view.h"
 #include "offload/kv/page_pool.h"
 
@@ -25,9 +28,9 @@ struct KvAppend {
 };
 
 struct KvPagePlan {
-  // Pages in consecutive slots of the spill file and in consecutive places of staging memory.
+  // Pages that follow each other where they lie, in consecutive places of staging memory.
   struct Run {
-    int64_t slot = 0;
+    KvPageId page = kNoPage;  // the first
     int64_t place = 0;
     int64_t count = 0;
 
@@ -35,12 +38,37 @@ struct KvPagePlan {
   };
 
   std::vector<KvAppend> appends;
-  std::vector<KvPageId> pages;  // of all appends, one after the other
-  std::vector<size_t> ends;     // of each append in `pages`
-  std::vector<int64_t> slots;   // distinct ones on disk, rising; the index is the place in staging
-  std::vector<Run> reads;       // pages with rows from before this micro-batch
-  std::vector<Run> writes;      // pages that get rows
-  int64_t staging_bytes = 0;    // of one layer, aligned to kDiskAlignment; 0: nothing on disk
+  std::vector<KvPageId> pages;     // of all appends, one after the other
+  std::vector<size_t> ends;        // of each append in `pages`
+  std::vector<KvPageId> distinct;  // rising: those in memory, then those on disk; by place
+  int64_t num_in_memory = 0;       // of the distinct
+  std::vector<Run> reads;          // pages with rows from before this micro-batch
+  std::vector<Run> writes;         // pages that get rows
+  // Of one layer: for the pages on disk, aligned to kDiskAlignment; on the gpu, for all.
+  int64_t staging_bytes = 0;
+  int64_t gpu_staging_bytes = 0;
+};
+
+// Whether `plan` reads pages that one of `earlier` writes, and if so, also pages on disk.
+struct KvPageOverlap {
+  bool any = false;
+  bool on_disk = false;
+};
+KvPageOverlap ReadsWhatIsWritten(const KvPagePlan& plan, absl::Span<const KvPagePlan> earlier);
+
+// Where the pages of one layer that are not at home stand; null where none do.
+struct KvStaging {
+  std::byte* host = nullptr;
+  std::byte* gpu = nullptr;
+};
+
+// Neighbouring pages of one layer between host memory and the gpu.
+struct KvCopy {
+  std::byte* host = nullptr;
+  std::byte* gpu = nullptr;
+  int64_t bytes = 0;
+
+  friend bool operator==(const KvCopy&, const KvCopy&) = default;
 };
 
 // Pins one layer's pages of some sequences; view() dies with it.

@@ -14,7 +14,7 @@
 #include "offload/plan/memory_use.h"
 #include "offload/plan/schedule.h"
 #include "offload/plan/spread_tensors.h"
-#include "tests/support/fake_device.h"
+#include "tests/support/fake_gpu.h"
 #include "tests/support/golden_case.h"
 
 namespace strata {

@@ -1,17 +1,13 @@
-// A gpu for tests: host memory that is treated as another device's, with the CPU's kernels. Copies
-// and operations are queued and done by other threads, so what is copied or computed too late, too
-// early or not at all is found out: both sides are real memory and the lanes are real threads.
+// A gpu's memory for tests: host memory that is treated as another device's. Copies are queued and
+// done by other threads, so what is copied too late, too early or not at all is found out: both
+// sides are real memory and the queues are real threads.
 #pragma once
 
 #include <cstring>
-#include <memory>
 #include <string>
 
-#include "engine/engine_options.h"
-#include "kernels/base/status.h"
-#include "kernels/cpu/cpu_backend.h"
+#include "kernels/device/device.h"
 #include "kernels/device/stream.h"
-#include "tests/support/deferred_backend.h"
 
 namespace strata::testing {
 
@@ -44,12 +40,5 @@ class FakeDevice final : public Device {
 
   Stream in_, out_;
 };
-
-inline absl::StatusOr<GpuParts> MakeFakeGpu() {
-  GpuParts parts = {.device = std::make_unique<FakeDevice>()};
-  STRATA_ASSIGN_OR_RETURN(std::unique_ptr<Backend> cpu, CpuBackend::Create({.num_threads = 1}));
-  parts.backend = std::make_unique<DeferredBackend>(std::move(cpu));
-  return parts;
-}
 
 }  // namespace strata::testing

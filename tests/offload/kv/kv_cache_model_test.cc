@@ -1,6 +1,7 @@
 // Random sequences that enter, grow, fork and leave, against a naive model: a row is a number that
-// follows from the tokens before it, so every read can be checked, whoever wrote it and on whatever
-// tier it lay. The disk is a block of memory.
+// follows from the tokens before it, so every read can be checked, whoever wrote it, on whatever
+// tier it lay and whether or not it was copied to a gpu and back. The disk is a block of memory,
+// the gpu a fake.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -9,12 +10,13 @@
 #include <set>
 
 #include "offload/kv/kv_cache.h"
+#include "tests/support/fake_device.h"
 
 namespace strata {
 namespace {
 
 constexpr int64_t kPageSize = 4;
-constexpr int64_t kLayers = 2;
+constexpr int64_t kLayers = 3;
 
 // What the row of the last of these tokens holds in a layer.
 float RowOf(const std::vector<int32_t>& tokens, int64_t position, int64_t layer) {
@@ -39,11 +41,17 @@ KvCacheOptions Options(int64_t max_host_pages, int64_t max_disk_pages, double di
           .prefix_sharing = sharing};
 }
 
+int64_t MaxPages(const KvCacheOptions& options) {
+  const int64_t outside = options.max_host_pages + options.max_disk_pages;
+  return options.layer_is_on_gpu.empty() ? outside : std::min(outside, options.max_gpu_pages);
+}
+
 class KvCacheModel {
  public:
   KvCacheModel(uint32_t seed, const KvCacheOptions& options)
       : random_(seed),
-        max_pages_(options.max_host_pages + options.max_disk_pages),
+        max_pages_(MaxPages(options)),
+        travels_(options.gpu != nullptr),
         disk_(static_cast<size_t>(KvSpillBytes(options))),
         cache_(*KvCache::Create(options)) {}
 
@@ -151,7 +159,16 @@ class KvCacheModel {
     for (const DiskTransfer& read : cache_->Reads(plan, layer, staging.data())) {
       std::memcpy(read.memory, disk_.data() + read.offset, static_cast<size_t>(read.bytes));
     }
-    const KvLease lease = cache_->Acquire(plan, layer, staging.data());
+    std::vector<std::byte> on_gpu(static_cast<size_t>(plan.gpu_staging_bytes + 1), std::byte{0xff});
+    KvStaging places = {.host = staging.data()};
+    const bool travels = travels_ && !cache_->IsOnGpu(layer) && Below(2) == 0;
+    if (travels) {
+      places.gpu = on_gpu.data();
+      for (const KvCopy& copy : cache_->CopiesIn(plan, layer, places)) {
+        std::memcpy(copy.gpu, copy.host, static_cast<size_t>(copy.bytes));
+      }
+    }
+    const KvLease lease = cache_->Acquire(plan, layer, places);
     const KvView view = lease.view();
     const auto row = [&](size_t i, int64_t position) {
       void* page = view.sequences[i].pages[static_cast<size_t>(position / kPageSize)];
@@ -169,6 +186,11 @@ class KvCacheModel {
       for (int64_t position = 0; position < append.first_position + append.num_queries;
            ++position) {
         ASSERT_EQ(*row(i, position), RowOf(sequences_[append.sequence].tokens, position, layer));
+      }
+    }
+    if (travels) {
+      for (const KvCopy& copy : cache_->CopiesOut(plan, layer, places)) {
+        std::memcpy(copy.host, copy.gpu, static_cast<size_t>(copy.bytes));
       }
     }
     for (const DiskTransfer& write : cache_->Writes(plan, layer, staging.data())) {
@@ -190,6 +212,7 @@ class KvCacheModel {
 
   std::mt19937 random_;
   int64_t max_pages_;
+  bool travels_;  // now and then, the layers that do not lie on the gpu
   std::vector<std::byte> disk_;
   std::unique_ptr<KvCache> cache_;
   std::map<SequenceId, Model> sequences_;
@@ -198,10 +221,10 @@ class KvCacheModel {
 };
 
 void RunModel(const KvCacheOptions& options) {
-  for (uint32_t seed = 0; seed < 16 && !testing::Test::HasFatalFailure(); ++seed) {
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
+  for (uint32_t seed = 0; seed < 16 && !::testing::Test::HasFatalFailure(); ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
     KvCacheModel model(seed, options);
-    for (int64_t step = 0; step < 400 && !testing::Test::HasFatalFailure(); ++step) model.Step();
+    for (int64_t step = 0; step < 400 && !::testing::Test::HasFatalFailure(); ++step) model.Step();
     model.LeaveAll();
     if (options.prefix_sharing == PrefixSharing::kOn) {
       EXPECT_LT(model.num_rows_computed(), model.num_tokens_finished());
@@ -215,6 +238,27 @@ TEST(KvCacheModelTest, WithoutSharing) { RunModel(Options(25, 0, 0.0, PrefixShar
 TEST(KvCacheModelTest, OverflowToDisk) { RunModel(Options(7, 20, 0.0, PrefixSharing::kOn)); }
 TEST(KvCacheModelTest, AShareOnDisk) { RunModel(Options(100, 100, 0.4, PrefixSharing::kOn)); }
 TEST(KvCacheModelTest, AllOnDisk) { RunModel(Options(0, 25, 1.0, PrefixSharing::kOn)); }
+
+// Of the layers, some on a gpu; the others in host memory and on disk, travelling now and then.
+void RunModelOnGpu(KvCacheOptions options, std::vector<bool> layer_is_on_gpu) {
+  testing::FakeDevice gpu;
+  options.gpu = &gpu;
+  options.max_gpu_pages = 40;
+  options.layer_is_on_gpu = std::move(layer_is_on_gpu);
+  RunModel(options);
+}
+TEST(KvCacheModelTest, AllOnTheGpu) {
+  RunModelOnGpu(Options(200, 0, 0.0, PrefixSharing::kOn), {true, true, true});
+}
+TEST(KvCacheModelTest, OneLayerOnTheGpu) {
+  RunModelOnGpu(Options(200, 0, 0.0, PrefixSharing::kOn), {false, true, false});
+}
+TEST(KvCacheModelTest, TwoLayersOnTheGpuAndAFullHost) {
+  RunModelOnGpu(Options(7, 18, 0.3, PrefixSharing::kOn), {true, false, true});
+}
+TEST(KvCacheModelTest, TravellingFromDisk) {
+  RunModelOnGpu(Options(9, 25, 0.7, PrefixSharing::kOff), {});
+}
 TEST(KvCacheModelTest, OnDiskWithoutSharing) { RunModel(Options(9, 25, 0.7, PrefixSharing::kOff)); }
 
 }  // namespace

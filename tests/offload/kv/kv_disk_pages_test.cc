@@ -23,7 +23,7 @@ std::string Tiers(KvCache& cache, SequenceId sequence, int64_t num_positions) {
   const KvAppend append = {.sequence = sequence, .num_queries = num_positions};
   const KvPagePlan plan = cache.PlanPages({append});
   std::vector<std::byte> staging(static_cast<size_t>(plan.staging_bytes + 1));
-  const KvLease lease = cache.Acquire(plan, 0, staging.data());
+  const KvLease lease = cache.Acquire(plan, 0, {.host = staging.data()});
   std::string tiers;
   for (void* page : lease.view().sequences[0].pages) {
     const bool is_staged = page >= staging.data() && page < staging.data() + staging.size();

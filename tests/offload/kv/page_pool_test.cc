@@ -8,16 +8,16 @@ namespace strata {
 namespace {
 
 TEST(KvPagePoolTest, HostPagesAreDistinctMemoryInRisingOrder) {
-  KvPagePool pool(8 << 20, 5, 0);  // two pages a slab
-  std::set<char*> places;
+  KvPagePool pool({.layer_bytes = 4 << 20, .num_layers = 2, .max_memory_pages = 5});  // two a slab
+  std::set<std::byte*> places;
   for (KvPageId expected = 0; expected < 5; ++expected) {
     ASSERT_TRUE(pool.Prepare(1).ok());
     const KvPageId page = pool.Take(Tier::kHost, kNoPage);
     EXPECT_EQ(page, expected);
     EXPECT_EQ(pool.tier(page), Tier::kHost);
-    places.insert(pool.host_memory(page));
+    for (const int64_t layer : {0, 1}) places.insert(pool.memory(page, layer));
   }
-  EXPECT_EQ(places.size(), 5u);
+  EXPECT_EQ(places.size(), 10u);
   EXPECT_EQ(pool.num_free(Tier::kHost), 0);
   pool.Give(3);
   EXPECT_EQ(pool.num_free(Tier::kHost), 1);
@@ -25,8 +25,36 @@ TEST(KvPagePoolTest, HostPagesAreDistinctMemoryInRisingOrder) {
   EXPECT_EQ(pool.Take(Tier::kHost, kNoPage), 3);
 }
 
+// So that the pages of one layer are one copy.
+TEST(KvPagePoolTest, NeighboursInASlabFollowEachOtherInEveryLayer) {
+  KvPagePool pool({.layer_bytes = 1 << 20, .num_layers = 4, .max_memory_pages = 6});
+  ASSERT_TRUE(pool.Prepare(6).ok());  // slabs of four pages, and two
+  for (const KvPageId page : {0, 1, 2, 4}) {
+    EXPECT_TRUE(pool.IsFollowed(page)) << page;
+    for (int64_t layer = 0; layer < 4; ++layer) {
+      EXPECT_EQ(pool.memory(page, layer) + (1 << 20), pool.memory(page + 1, layer));
+    }
+  }
+  EXPECT_FALSE(pool.IsFollowed(3));
+  EXPECT_FALSE(pool.IsFollowed(5));
+  const KvPageId a = pool.Take(Tier::kHost, kNoPage);
+  const KvPageId b = pool.Take(Tier::kHost, a);
+  EXPECT_EQ(pool.Take(Tier::kHost, kNoPage), b + 1);
+  pool.Give(b);
+  EXPECT_EQ(pool.Take(Tier::kHost, a), b);
+}
+
+// All layers lie elsewhere: pages are names.
+TEST(KvPagePoolTest, PagesWithoutLayersTakeNoMemory) {
+  KvPagePool pool({.max_memory_pages = 3});
+  ASSERT_TRUE(pool.Prepare(3).ok());
+  EXPECT_EQ(pool.Take(Tier::kHost, kNoPage), 0);
+  EXPECT_EQ(pool.num_free(Tier::kHost), 2);
+}
+
 TEST(KvPagePoolTest, SlotsFollowTheirNeighbourWhereTheyCan) {
-  KvPagePool pool(64, 2, 10);
+  KvPagePool pool(
+      {.layer_bytes = 64, .num_layers = 1, .max_memory_pages = 2, .max_disk_pages = 10});
   const KvPageId a0 = pool.Take(Tier::kDisk, kNoPage);
   const KvPageId a1 = pool.Take(Tier::kDisk, a0);
   const KvPageId a2 = pool.Take(Tier::kDisk, a1);
@@ -43,7 +71,7 @@ TEST(KvPagePoolTest, SlotsFollowTheirNeighbourWhereTheyCan) {
 }
 
 TEST(KvPagePoolTest, EverySlotIsTakenOnceAndComesBack) {
-  KvPagePool pool(64, 0, 100);
+  KvPagePool pool({.layer_bytes = 64, .num_layers = 1, .max_disk_pages = 100});
   for (int round = 0; round < 3; ++round) {
     std::set<KvPageId> pages;
     KvPageId neighbour = kNoPage;
