@@ -119,6 +119,9 @@ std::string FormatEvaluation(const EvaluationTask& task, const Evaluation& evalu
   add_row("output tokens/s", [](const BatchSizeRun& run) {
     return absl::StrFormat("%.2f", run.latency.output_throughput);
   });
+  add_row("all tokens/s", [](const BatchSizeRun& run) {
+    return absl::StrFormat("%.2f", run.latency.total_token_throughput);
+  });
   add_row("requests/s", [](const BatchSizeRun& run) {
     return absl::StrFormat("%.3f", run.latency.request_throughput);
   });
