@@ -98,7 +98,7 @@ absl::StatusOr<PreparedSource> PrepareEngine(const EvalOptions& options, std::os
   return prepared;
 }
 
-absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options) {
+absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options, std::ostream& err) {
   if (!options.model.model.empty()) {
     return absl::InvalidArgumentError("--model would have no effect beside --endpoint");
   }
@@ -109,7 +109,9 @@ absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options) {
       .url = options.endpoint,
       .model = options.endpoint_model,
       .protocol = options.chat ? EndpointProtocol::kChat : EndpointProtocol::kCompletions,
-      .is_interrupted = Interrupt::Requested};
+      .is_interrupted = Interrupt::Requested,
+      .on_retry = [&err](const std::string& reason) { err << "\n"
+                                                          << reason << std::endl; }};
   if (!options.api_key_variable.empty()) {
     const char* key = std::getenv(options.api_key_variable.c_str());
     if (key == nullptr || *key == '\0') {
@@ -131,7 +133,7 @@ absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options) {
 }  // namespace
 
 absl::StatusOr<PreparedSource> PrepareSource(const EvalOptions& options, std::ostream& err) {
-  if (!options.endpoint.empty()) return PrepareEndpoint(options);
+  if (!options.endpoint.empty()) return PrepareEndpoint(options, err);
   if (options.model.model.empty()) {
     return absl::InvalidArgumentError("name a model with --model, or a server with --endpoint");
   }

@@ -98,6 +98,7 @@ std::string FormatEvaluation(const EvaluationTask& task, const Evaluation& evalu
                            name == "none" ? "" : name),
               [metric, filter](const BatchSizeRun& run) {
                 const MeanOfTasks& result = run.Metric(metric, filter);
+                if (result.num_tasks == 0) return std::string("N/A");
                 return MeanText(result.mean, result.standard_error);
               });
     }

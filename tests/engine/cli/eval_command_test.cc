@@ -108,6 +108,19 @@ TEST(EvalCommandTest, ChatAndSeveralAnswersAndStaticBatches) {
   EXPECT_EQ(results["config"]["chat"], "one turn");
 }
 
+TEST(EvalCommandTest, WhereAllFailsNoAccuracyIsClaimedAndTheReasonIsSaid) {
+  EvalOptions options = DemoOptions();
+  options.limit = 2;
+  options.batch_sizes = {2};
+  options.max_new_tokens = 5000;
+  std::ostringstream out, err;
+  ASSERT_EQ(RunEval(options, out, err), kExitPartial) << err.str();
+  const nlohmann::json results = *ParseJson(out.str(), "stdout");
+  EXPECT_TRUE(results["runs"][0]["exact_match,strict-match"].is_null());
+  EXPECT_NE(err.str().find("2 of 2 failed, the first, question 1: "), std::string::npos);
+  EXPECT_NE(err.str().find("context"), std::string::npos) << err.str();
+}
+
 TEST(EvalCommandTest, AnEndpointNeedsItsOwnOptions) {
   const std::pair<const char*, void (*)(EvalOptions&)> cases[] = {
       {"no effect beside --endpoint", [](EvalOptions& o) { o.endpoint = "http://127.0.0.1:1/v1"; }},

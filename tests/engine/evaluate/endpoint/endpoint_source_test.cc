@@ -143,6 +143,8 @@ TEST_F(EndpointServerTest, StreamsAnswersWithTheirTimes) {
 }
 
 TEST_F(EndpointServerTest, WhatPassesIsAskedAgainAndTheRestFailsAlone) {
+  std::vector<std::string> reasons;
+  options_.on_retry = [&reasons](const std::string& reason) { reasons.push_back(reason); };
   ASSERT_TRUE(
       Ask({"busy a b", "broken c", "cut d e", "refuse f", "always g", "plain h i"}, 3).ok());
   EXPECT_EQ(results_[0].text, "a b");
@@ -152,6 +154,8 @@ TEST_F(EndpointServerTest, WhatPassesIsAskedAgainAndTheRestFailsAlone) {
   EXPECT_THAT(results_[3].status.message(), HasSubstr("prompt too long"));
   EXPECT_TRUE(absl::IsUnavailable(results_[4].status)) << results_[4].status;
   EXPECT_EQ(results_[5].text, "h i");
+  ASSERT_EQ(reasons.size(), 1u);  // of several within 5 s
+  EXPECT_THAT(reasons[0], HasSubstr("asked again in 0.0 s"));
   EXPECT_EQ(results_[5].finish_reason, CompletionResult::FinishReason::kLength);
   EXPECT_EQ(results_[5].num_output_tokens, 2);
   EXPECT_TRUE(results_[5].token_times.empty());
