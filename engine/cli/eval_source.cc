@@ -110,8 +110,9 @@ absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options, std::
       .model = options.endpoint_model,
       .protocol = options.chat ? EndpointProtocol::kChat : EndpointProtocol::kCompletions,
       .is_interrupted = Interrupt::Requested,
-      .on_retry = [&err](const std::string& reason) { err << "\n"
-                                                          << reason << std::endl; }};
+      .on_retry = [&err](const std::string& reason) {
+        err << (isatty(STDERR_FILENO) != 0 ? "\n" : "") << reason << std::endl;  // below the bar
+      }};
   if (!options.api_key_variable.empty()) {
     const char* key = std::getenv(options.api_key_variable.c_str());
     if (key == nullptr || *key == '\0') {
