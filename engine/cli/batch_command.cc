@@ -123,11 +123,12 @@ absl::StatusOr<int> Batch(const BatchOptions& options, std::ostream& err) {
   STRATA_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.input_path, kMaxInputBytes));
   STRATA_ASSIGN_OR_RETURN(const BatchInput input, ReadBatchInput(text, options.input_path));
   if (!input.faults.empty() && !options.skip_malformed) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(input.faults.size(),
-                     " malformed lines, nothing was done (--skip-malformed runs "
-                     "the others):\n",
-                     FaultText(input.faults)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        input.faults.size() == 1 ? "1 malformed line"
+                                 : absl::StrCat(input.faults.size(), " malformed lines"),
+        ", nothing was done (--skip-malformed runs "
+        "the others):\n",
+        FaultText(input.faults)));
   }
   if (!input.faults.empty()) {
     err << "skipping " << input.faults.size() << " malformed lines:\n"

@@ -44,22 +44,6 @@ std::string DemoDirectory() {
   return "";
 }
 
-absl::Status Fetch(const DataSetFile& file, const std::string& directory, std::ostream& out) {
-  const std::string path = (filesystem::path(directory) / file.name).string();
-  const absl::StatusOr<std::string> present = ReadFile(path);
-  if (present.ok() && CheckDataSetFile(file, *present).ok()) {
-    out << path << ": there already, " << file.size_bytes << " bytes, SHA-256 as expected"
-        << std::endl;
-    return absl::OkStatus();
-  }
-  STRATA_ASSIGN_OR_RETURN(const std::string bytes, Download(file.url, 16 * file.size_bytes));
-  const absl::Status checked = CheckDataSetFile(file, bytes);
-  if (!checked.ok()) return WithContext(checked, absl::StrCat("'", file.url, "' is not kept"));
-  STRATA_RETURN_IF_ERROR(WriteFileAtomically(path, bytes));
-  out << path << ": " << file.size_bytes << " bytes, SHA-256 as expected" << std::endl;
-  return absl::OkStatus();
-}
-
 absl::Status FetchAll(const DataOptions& options, std::ostream& out) {
   STRATA_ASSIGN_OR_RETURN(const std::vector<DataSetFile> files, DataSetFiles(options.task));
   const std::string directory = options.output.empty() ? CacheDirectory() : options.output;
@@ -72,11 +56,28 @@ absl::Status FetchAll(const DataOptions& options, std::ostream& out) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot make the directory '", directory, "': ", error.message()));
   }
-  for (const DataSetFile& file : files) STRATA_RETURN_IF_ERROR(Fetch(file, directory, out));
+  for (const DataSetFile& file : files) {
+    STRATA_ASSIGN_OR_RETURN(const std::string sentence, FetchDataSetFile(file, directory));
+    out << sentence << std::endl;
+  }
   return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> FetchDataSetFile(const DataSetFile& file,
+                                             const std::string& directory) {
+  const std::string path = (filesystem::path(directory) / file.name).string();
+  const absl::StatusOr<std::string> present = ReadFile(path);
+  if (present.ok() && CheckDataSetFile(file, *present).ok()) {
+    return absl::StrCat(path, ": there already, ", file.size_bytes, " bytes, SHA-256 as expected");
+  }
+  STRATA_ASSIGN_OR_RETURN(const std::string bytes, Download(file.url, 16 * file.size_bytes));
+  const absl::Status checked = CheckDataSetFile(file, bytes);
+  if (!checked.ok()) return WithContext(checked, absl::StrCat("'", file.url, "' is not kept"));
+  STRATA_RETURN_IF_ERROR(WriteFileAtomically(path, bytes));
+  return absl::StrCat(path, ": ", file.size_bytes, " bytes, SHA-256 as expected");
+}
 
 DataSetPlaces PlacesFromEnvironment() {
   return {.downloads = CacheDirectory(),

@@ -4,6 +4,7 @@
 #include <ostream>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "engine/evaluate/data_sets.h"
 
 namespace CLI {
@@ -16,6 +17,10 @@ struct DataOptions {
   std::string task;    // "gsm8k" or "mbpp"
   std::string output;  // directory; empty: where eval looks
 };
+
+// Puts `file` into `directory`, which exists, unless it is there with the right bytes; one sentence
+// about it. DataLoss: the publisher sends other bytes, which are not kept; Download's errors.
+absl::StatusOr<std::string> FetchDataSetFile(const DataSetFile& file, const std::string& directory);
 
 // Downloads what is not there yet; returns the exit code: 1 without network.
 int RunData(const DataOptions& options, std::ostream& out, std::ostream& err);

@@ -1,6 +1,7 @@
 #include "engine/cli/eval_command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -80,6 +81,17 @@ absl::StatusOr<std::unique_ptr<CompletionJournal>> OpenJournal(const EvalOptions
   return std::make_unique<CompletionJournal>(std::move(journal));
 }
 
+// Why requests failed, by the first of them; the sample file has all.
+void ReportFailures(const BatchSizeRun& run, std::ostream& err) {
+  const auto first =
+      std::find_if(run.samples.begin(), run.samples.end(),
+                   [](const EvaluationSample& sample) { return !sample.status.ok(); });
+  if (first == run.samples.end()) return;
+  err << "batch " << run.batch_size << ": " << run.NumFailed() << " of " << run.samples.size()
+      << " failed, the first, question " << first->item_index + 1 << ": " << first->status.message()
+      << std::endl;
+}
+
 // Evaluates, prints and writes; the number of failed requests over all batch sizes.
 absl::StatusOr<int64_t> Evaluate(const EvalOptions& options, std::ostream& out, std::ostream& err) {
   STRATA_ASSIGN_OR_RETURN(const EvaluationOptions evaluation_options, ToEvaluationOptions(options));
@@ -125,7 +137,10 @@ absl::StatusOr<int64_t> Evaluate(const EvalOptions& options, std::ostream& out, 
     out << source.headline << "\n" << FormatEvaluation(task, evaluation) << std::flush;
   }
   int64_t num_failed = 0;
-  for (const BatchSizeRun& run : evaluation.runs) num_failed += run.NumFailed();
+  for (const BatchSizeRun& run : evaluation.runs) {
+    num_failed += run.NumFailed();
+    ReportFailures(run, err);
+  }
   // What failed is asked or marked again by --resume; what is complete needs no journal any more.
   if (journal != nullptr && num_failed == 0) STRATA_RETURN_IF_ERROR(std::move(*journal).Remove());
   return num_failed;

@@ -1,5 +1,6 @@
 #include "engine/cli/eval_source.h"
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "engine/cli/interrupt.h"
 #include "engine/evaluate/endpoint/endpoint_source.h"
 #include "engine/evaluate/engine_source.h"
@@ -21,6 +24,13 @@ namespace {
 
 int64_t HostMemoryBytes() { return sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE); }
 
+// "Linux 6.1.0 x86_64".
+std::string OperatingSystem() {
+  utsname names = {};
+  if (uname(&names) != 0) return "unknown";
+  return absl::StrCat(names.sysname, " ", names.release, " ", names.machine);
+}
+
 absl::StatusOr<PreparedSource> PrepareEngine(const EvalOptions& options, std::ostream& err) {
   STRATA_ASSIGN_OR_RETURN(EngineOptions engine_options, ToEngineOptions(options.model));
   // Five examples and a question of the real GSM8K, and what is generated for it at most.
@@ -34,7 +44,9 @@ absl::StatusOr<PreparedSource> PrepareEngine(const EvalOptions& options, std::os
   engine_options.placement.always_price =
       !placement.percent.empty() || !placement.policy_path.empty();
   PreparedSource prepared = {.kind = "strata", .model = options.model.model};
+  const absl::Time load_began = absl::Now();
   STRATA_ASSIGN_OR_RETURN(prepared.engine, Engine::Create(engine_options));
+  const double load_seconds = absl::ToDoubleSeconds(absl::Now() - load_began);
   Engine& engine = *prepared.engine;
   if (engine.tokenizer() == nullptr) {
     return absl::InvalidArgumentError(
@@ -61,6 +73,7 @@ absl::StatusOr<PreparedSource> PrepareEngine(const EvalOptions& options, std::os
       engine.chat_template().has_value() ? engine.chat_template()->source() : "";
   const std::string kv(DTypeName(engine.kv_dtype()));
   prepared.settings = {{"backend", engine.DeviceName()},
+                       {"weights", std::string(DTypeName(engine.model_shape().weight_dtype))},
                        {"kv", kv},
                        {"weight_bytes", absl::StrCat(engine.weights().total_bytes())},
                        {"policy", PolicyText(engine.model_shape(), engine.policy())},
@@ -68,7 +81,12 @@ absl::StatusOr<PreparedSource> PrepareEngine(const EvalOptions& options, std::os
                        {"cpu", CpuModelName()},
                        {"cpu_cores", absl::StrCat(NumUsableCores())},
                        {"host_memory_bytes", absl::StrCat(HostMemoryBytes())},
-                       {"chat_template_sha256", Sha256Hex(chat_template)}};
+                       {"operating_system", OperatingSystem()},
+                       {"max_length", absl::StrCat(engine.decoder().config().max_positions)},
+                       {"model_load_seconds", absl::StrFormat("%.3f", load_seconds)}};
+  if (!chat_template.empty()) {
+    prepared.settings.emplace_back("chat_template_sha256", Sha256Hex(chat_template));
+  }
   STRATA_ASSIGN_OR_RETURN(const ModelFiles files,
                           LocateModel(engine_options.model, engine_options.hub_cache));
   STRATA_ASSIGN_OR_RETURN(const std::string fingerprint, ModelFingerprint(files));
@@ -80,7 +98,7 @@ absl::StatusOr<PreparedSource> PrepareEngine(const EvalOptions& options, std::os
   return prepared;
 }
 
-absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options) {
+absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options, std::ostream& err) {
   if (!options.model.model.empty()) {
     return absl::InvalidArgumentError("--model would have no effect beside --endpoint");
   }
@@ -91,7 +109,10 @@ absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options) {
       .url = options.endpoint,
       .model = options.endpoint_model,
       .protocol = options.chat ? EndpointProtocol::kChat : EndpointProtocol::kCompletions,
-      .is_interrupted = Interrupt::Requested};
+      .is_interrupted = Interrupt::Requested,
+      .on_retry = [&err](const std::string& reason) {
+        err << (isatty(STDERR_FILENO) != 0 ? "\n" : "") << reason << std::endl;  // below the bar
+      }};
   if (!options.api_key_variable.empty()) {
     const char* key = std::getenv(options.api_key_variable.c_str());
     if (key == nullptr || *key == '\0') {
@@ -113,7 +134,7 @@ absl::StatusOr<PreparedSource> PrepareEndpoint(const EvalOptions& options) {
 }  // namespace
 
 absl::StatusOr<PreparedSource> PrepareSource(const EvalOptions& options, std::ostream& err) {
-  if (!options.endpoint.empty()) return PrepareEndpoint(options);
+  if (!options.endpoint.empty()) return PrepareEndpoint(options, err);
   if (options.model.model.empty()) {
     return absl::InvalidArgumentError("name a model with --model, or a server with --endpoint");
   }

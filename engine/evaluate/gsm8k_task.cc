@@ -70,7 +70,7 @@ absl::Status CheckOptions(const Gsm8kTaskOptions& options) {
     STRATA_RETURN_IF_ERROR(CheckAtLeast("maj@k", k, 1));
     if (k > options.num_samples) {
       return absl::InvalidArgumentError(
-          absl::StrCat("maj@", k, " needs so many samples, got ", options.num_samples));
+          absl::StrCat("maj@", k, " needs ", k, " samples, got ", options.num_samples));
     }
   }
   const bool is_cot = options.protocol == Gsm8kProtocol::kGsm8kCot;

@@ -98,6 +98,7 @@ std::string FormatEvaluation(const EvaluationTask& task, const Evaluation& evalu
                            name == "none" ? "" : name),
               [metric, filter](const BatchSizeRun& run) {
                 const MeanOfTasks& result = run.Metric(metric, filter);
+                if (result.num_tasks == 0) return std::string("N/A");
                 return MeanText(result.mean, result.standard_error);
               });
     }
@@ -118,6 +119,9 @@ std::string FormatEvaluation(const EvaluationTask& task, const Evaluation& evalu
   }
   add_row("output tokens/s", [](const BatchSizeRun& run) {
     return absl::StrFormat("%.2f", run.latency.output_throughput);
+  });
+  add_row("all tokens/s", [](const BatchSizeRun& run) {
+    return absl::StrFormat("%.2f", run.latency.total_token_throughput);
   });
   add_row("requests/s", [](const BatchSizeRun& run) {
     return absl::StrFormat("%.3f", run.latency.request_throughput);

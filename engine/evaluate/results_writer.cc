@@ -102,7 +102,8 @@ void AddRun(const TaskDescription& task, const BatchSizeRun& run, ordered_json& 
     const std::string& name = task.metrics[metric].name;
     for (size_t filter = 0; filter < task.filters.size(); ++filter) {
       const MeanOfTasks& result = run.Metric(metric, filter);
-      object[absl::StrCat(name, ",", task.filters[filter])] = result.mean;
+      object[absl::StrCat(name, ",", task.filters[filter])] =
+          result.num_tasks == 0 ? ordered_json(nullptr) : ordered_json(result.mean);
       object[absl::StrCat(name, "_stderr,", task.filters[filter])] =
           result.standard_error.has_value() ? ordered_json(*result.standard_error)
                                             : ordered_json("N/A");

@@ -31,7 +31,7 @@ absl::StatusOr<std::string> TargetOf(const json& row, const Gsm8kScoringOptions&
   if (HasValue(row, "target")) return GetString(row, "target", origin);
   if (options.test_rows.has_value()) return TargetById(row, *options.test_rows, origin);
   return absl::InvalidArgumentError(absl::StrCat(
-      origin, ": key 'target' is missing, and no test data was given to find it by id"));
+      origin, ": key 'target' is missing, and no test data was named (--data) to find it by id"));
 }
 
 ordered_json StandardErrorJson(const Accuracy& accuracy) {

@@ -195,7 +195,9 @@ std::string SummaryText(const MbppScoringSummary& summary) {
       absl::StrCat(MbppProtocolName(summary.protocol), ": ", summary.num_rows, " rows, ",
                    summary.num_tasks, " tasks, ", summary.num_correct, " rows passed\n");
   for (const MbppScoringSummary::Score& score : summary.scores) {
-    absl::StrAppend(&text, "  pass_at_", score.k, ", ", MbppFilterName(score.filter), "  ",
+    const absl::string_view filter = MbppFilterName(score.filter);
+    absl::StrAppend(&text, "  pass_at_", score.k, filter == "none" ? "" : ", ",
+                    filter == "none" ? "" : filter, "  ",
                     MeanText(score.result.mean, score.result.standard_error), "\n");
   }
   if (!summary.left_out.empty()) {

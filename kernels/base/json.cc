@@ -43,7 +43,10 @@ class DocumentBuilder final : public json::json_sax_t {
   }
 
   bool parse_error(std::size_t, const std::string&, const json::exception& exception) override {
-    return Refuse(exception.what());
+    // "[json.exception.parse_error.101] parse error at line 1, ...": the number helps nobody.
+    const std::string text = exception.what();
+    const size_t end = text.rfind("] parse error", 60);
+    return Refuse(end == std::string::npos ? text : text.substr(end + 2));
   }
 
  private:

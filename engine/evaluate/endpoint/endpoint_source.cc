@@ -3,12 +3,14 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "engine/evaluate/endpoint/event_stream.h"
@@ -216,8 +218,9 @@ class EndpointRun {
     const bool may_pass = code != CURLE_OK || MayPass(http_status) ||
                           (http_status == 200 && absl::IsUnavailable(status));
     if (!status.ok() && may_pass && transfer.num_attempts <= options_.max_retries) {
-      transfer.not_before =
-          transfer.result.finished + PauseBefore(transfer.num_attempts, retry_after_s);
+      const MonotonicTime::duration pause = PauseBefore(transfer.num_attempts, retry_after_s);
+      transfer.not_before = transfer.result.finished + pause;
+      ReportRetry(status, pause);
       return absl::OkStatus();
     }
     // Nothing else would fare better.
@@ -230,6 +233,15 @@ class EndpointRun {
         transfers_.begin(), transfers_.end(),
         [&transfer](const std::unique_ptr<Transfer>& one) { return one.get() == &transfer; }));
     return on_finished_(std::move(result));
+  }
+
+  void ReportRetry(const absl::Status& status, MonotonicTime::duration pause) {
+    constexpr std::chrono::seconds kSilence{5};
+    const MonotonicTime now = std::chrono::steady_clock::now();
+    if (!options_.on_retry || (last_report_.has_value() && now - *last_report_ < kSilence)) return;
+    last_report_ = now;
+    options_.on_retry(absl::StrFormat("%s; asked again in %.1f s", status.message(),
+                                      std::chrono::duration<double>(pause).count()));
   }
 
   // What an attempt has come to.
@@ -296,6 +308,7 @@ class EndpointRun {
   std::unique_ptr<CURLM, MultiDeleter> multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  // in flight, those that wait included
   size_t next_ = 0;
+  std::optional<MonotonicTime> last_report_;  // of a retry
 };
 
 }  // namespace

@@ -31,6 +31,9 @@ struct EndpointOptions {
   std::chrono::milliseconds max_pause{60000};
   std::chrono::seconds silence_limit{600};  // a connection on which nothing comes is given up
   std::function<bool()> is_interrupted;     // asked several times a second; may be empty
+  // Hears why a request is asked again, one sentence without the key, every 5 s at most; may be
+  // empty.
+  std::function<void(const std::string& reason)> on_retry;
 };
 
 class EndpointSource final : public CompletionSource {

@@ -111,6 +111,16 @@ std::string OverBatchSizes(const Runs& runs, Plot plot, const Value& solid, cons
     plot.series.push_back(SeriesOf(*runs[i], i, runs[i]->name, false, solid));
     if (dashed) plot.series.push_back(SeriesOf(*runs[i], i, runs[i]->name, true, dashed));
   }
+  // Error bars of equal accuracies would hide each other.
+  const double apart = std::min(9.0, 60.0 / static_cast<double>(plot.series.size()));
+  const bool has_errors =
+      std::any_of(plot.series.begin(), plot.series.end(), [](const PlotSeries& series) {
+        return !series.points.empty() && series.points.front().error.has_value();
+      });
+  const double middle = (static_cast<double>(plot.series.size()) - 1) / 2;
+  for (size_t i = 0; has_errors && i < plot.series.size(); ++i) {
+    plot.series[i].shift = apart * (static_cast<double>(i) - middle);
+  }
   return Figure(plot, note);
 }
 

@@ -109,14 +109,14 @@ std::string SeriesSvg(const Plot& plot, const PlotSeries& series, const Scales& 
   if (plot.has_lines && series.points.size() > 1) {
     std::string path;
     for (const PlotPoint& point : series.points) {
-      absl::StrAppendFormat(&path, "%s%.1f %.1f", path.empty() ? "M" : " L", scales.X(point.x),
-                            scales.Y(point.y));
+      absl::StrAppendFormat(&path, "%s%.1f %.1f", path.empty() ? "M" : " L",
+                            scales.X(point.x) + series.shift, scales.Y(point.y));
     }
     absl::StrAppendFormat(&svg, "<path class=\"line%s\" d=\"%s\"/>",
                           series.is_dashed ? " dashed" : "", path);
   }
   for (const PlotPoint& point : series.points) {
-    const double x = scales.X(point.x), y = scales.Y(point.y);
+    const double x = scales.X(point.x) + series.shift, y = scales.Y(point.y);
     if (point.error.has_value()) {
       const double top = scales.Y(point.y + *point.error),
                    bottom = scales.Y(point.y - *point.error);
@@ -140,7 +140,7 @@ std::string Labels(const Plot& plot, const Scales& scales) {
       {kLeft, 0, kWidth - kRight + 10, kHeight - kBottom});  // a little into the margins
   for (const PlotSeries& series : plot.series) {
     for (const PlotPoint& point : series.points) {
-      const double x = scales.X(point.x), y = scales.Y(point.y);
+      const double x = scales.X(point.x) + series.shift, y = scales.Y(point.y);
       placement.Avoid({x - kRadius, y - kRadius, x + kRadius, y + kRadius});
       const double error = point.error.value_or(0);
       placement.Avoid(
@@ -152,7 +152,7 @@ std::string Labels(const Plot& plot, const Scales& scales) {
     absl::StrAppendFormat(&svg, "<g class=\"s%d\">", series.color % kNumPlotColors);
     for (const PlotPoint& point : series.points) {
       if (point.label.empty()) continue;
-      const double x = scales.X(point.x), y = scales.Y(point.y);
+      const double x = scales.X(point.x) + series.shift, y = scales.Y(point.y);
       const PlotBox box = placement.Place(x, y, point.label);
       const double center_x = (box.left + box.right) / 2, center_y = (box.top + box.bottom) / 2;
       if (std::hypot(center_x - x, center_y - y) > kFarAway + TickTextWidth(point.label) / 2) {

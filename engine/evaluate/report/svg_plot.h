@@ -23,6 +23,7 @@ struct PlotSeries {
   std::string name;
   int color = 0;                  // of kNumPlotColors
   bool is_dashed = false;         // as the legend explains it
+  double shift = 0;               // to the right, in the drawing's units: equal values stay apart
   std::vector<PlotPoint> points;  // finite values
 };
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -11,6 +12,7 @@
 #include "engine/evaluate/sandbox/sandbox.h"
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
+#include "tests/engine/evaluate/endpoint/openai_server.h"
 
 namespace strata {
 namespace {
@@ -106,6 +108,19 @@ TEST(EvalCommandTest, ChatAndSeveralAnswersAndStaticBatches) {
   EXPECT_EQ(results["config"]["chat"], "one turn");
 }
 
+TEST(EvalCommandTest, WhereAllFailsNoAccuracyIsClaimedAndTheReasonIsSaid) {
+  EvalOptions options = DemoOptions();
+  options.limit = 2;
+  options.batch_sizes = {2};
+  options.max_new_tokens = 5000;
+  std::ostringstream out, err;
+  ASSERT_EQ(RunEval(options, out, err), kExitPartial) << err.str();
+  const nlohmann::json results = *ParseJson(out.str(), "stdout");
+  EXPECT_TRUE(results["runs"][0]["exact_match,strict-match"].is_null());
+  EXPECT_NE(err.str().find("2 of 2 failed, the first, question 1: "), std::string::npos);
+  EXPECT_NE(err.str().find("context"), std::string::npos) << err.str();
+}
+
 TEST(EvalCommandTest, AnEndpointNeedsItsOwnOptions) {
   const std::pair<const char*, void (*)(EvalOptions&)> cases[] = {
       {"no effect beside --endpoint", [](EvalOptions& o) { o.endpoint = "http://127.0.0.1:1/v1"; }},
@@ -125,6 +140,41 @@ TEST(EvalCommandTest, AnEndpointNeedsItsOwnOptions) {
     EXPECT_EQ(RunEval(options, out, err), kExitBadInput) << cause;
     EXPECT_NE(err.str().find(cause), std::string::npos) << err.str();
   }
+}
+
+TEST(EvalCommandTest, AKeyStandsInNothingThatIsPrintedOrWritten) {
+  const OpenAiServer server;
+  if (server.port() == 0) GTEST_SKIP() << "there is no python3";
+  EvalOptions options = DemoOptions();
+  options.model.model = "";
+  options.endpoint = server.address() + "/v1";
+  options.endpoint_model = "guarded";
+  options.api_key_variable = "STRATA_TEST_KEY";
+  options.num_fewshot = 0;
+  options.limit = 6;
+  options.batch_sizes = {1, 4};
+  options.json = false;
+  options.output = absl::StrCat(::testing::TempDir(), "eval_command_key");
+  for (const bool is_chat : {false, true}) {
+    for (const std::string key : {"secret-key", "a-wrong-one"}) {
+      std::filesystem::remove_all(options.output);
+      options.chat = is_chat;
+      ASSERT_EQ(setenv("STRATA_TEST_KEY", key.c_str(), 1), 0);
+      std::ostringstream out, err;
+      const int code = RunEval(options, out, err);
+      EXPECT_EQ(code, key == "secret-key" ? kExitDone : kExitFailed) << err.str();
+      EXPECT_EQ(out.str().find(key), std::string::npos);
+      EXPECT_EQ(err.str().find(key), std::string::npos) << err.str();
+      int num_files = 0;
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(options.output)) {
+        ++num_files;
+        const std::string text = ReadFile(entry.path().string()).value_or("");
+        EXPECT_EQ(text.find(key), std::string::npos) << entry.path();
+      }
+      EXPECT_GE(num_files, 2);  // a refused run leaves its journal
+    }
+  }
+  unsetenv("STRATA_TEST_KEY");
 }
 
 EvalOptions DemoMbppOptions() {

@@ -306,6 +306,7 @@ TEST_F(EvaluationTest, TableHasAColumnPerBatchSize) {
             "E2EL p90 (ms)                            182.0            182.0\n"
             "E2EL p99 (ms)                            198.2            198.2\n"
             "output tokens/s                          35.71           100.00\n"
+            "all tokens/s                             85.71           240.00\n"
             "requests/s                               7.143           20.000\n"
             "cut by length                           25.0 %           25.0 %\n"
             "truncated prompts                            1                1\n"

@@ -79,7 +79,8 @@ TEST(ScoreGsm8kTest, MalformedRowsNameTheirLine) {
   EXPECT_THAT(message("{\"target\": \"#### 1\"}"), HasSubstr("in.jsonl:2: key 'completion'"));
   EXPECT_THAT(message("{\"completion\": 5, \"target\": \"#### 1\"}"), HasSubstr("in.jsonl:2"));
   EXPECT_THAT(message("{\"completion\": \"\", \"target\": 1}"), HasSubstr("in.jsonl:2"));
-  EXPECT_THAT(message("{\"completion\": \"\", \"id\": 0}"), HasSubstr("no test data was given"));
+  EXPECT_THAT(message("{\"completion\": \"\", \"id\": 0}"),
+              HasSubstr("no test data was named (--data)"));
   EXPECT_THAT(message("{\"completion\": \"\xff\", \"target\": \"#### 1\"}"),
               HasSubstr("in.jsonl:2"));
   EXPECT_TRUE(absl::IsInvalidArgument(ScoreGsm8kRows("\n \n", "in.jsonl", {}).status()));

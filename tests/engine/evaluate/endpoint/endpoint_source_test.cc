@@ -2,20 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "engine/evaluate/endpoint/download.h"
 #include "engine/evaluate/endpoint/event_stream.h"
 #include "kernels/base/json.h"
+#include "tests/engine/evaluate/endpoint/openai_server.h"
 
 namespace strata {
 namespace {
@@ -95,32 +91,12 @@ TEST(EndpointSourceTest, RefusesWhatNoServerIs) {
 class EndpointServerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (system("python3 -c pass > /dev/null 2>&1") != 0) GTEST_SKIP() << "there is no python3";
-    int pipes[2];
-    ASSERT_EQ(pipe(pipes), 0);
-    server_ = fork();
-    if (server_ == 0) {
-      dup2(pipes[1], STDOUT_FILENO);
-      close(pipes[0]);
-      execlp("python3", "python3",
-             STRATA_SOURCE_DIR "/tests/engine/evaluate/endpoint/openai_server.py", nullptr);
-      _exit(97);
-    }
-    close(pipes[1]);
-    FILE* port_line = fdopen(pipes[0], "r");
-    ASSERT_EQ(fscanf(port_line, "%d", &port_), 1);
-    fclose(port_line);
-    options_ = {.url = absl::StrCat("http://127.0.0.1:", port_, "/v1"),
+    if (server_.port() == 0) GTEST_SKIP() << "there is no python3";
+    options_ = {.url = server_.address() + "/v1",
                 .model = "demo",
                 .max_retries = 2,
                 .first_pause = std::chrono::milliseconds(1)};
   }
-  void TearDown() override {
-    if (server_ <= 0) return;
-    kill(server_, SIGKILL);
-    waitpid(server_, nullptr, 0);
-  }
-
   absl::Status Ask(const std::vector<std::string>& prompts, int64_t batch_size = 2) {
     std::vector<CompletionRequest> requests;
     for (size_t i = 0; i < prompts.size(); ++i) {
@@ -143,8 +119,7 @@ class EndpointServerTest : public ::testing::Test {
     });
   }
 
-  pid_t server_ = -1;
-  int port_ = 0;
+  OpenAiServer server_;
   EndpointOptions options_;
   std::map<int64_t, CompletionResult> results_;
 };
@@ -168,6 +143,8 @@ TEST_F(EndpointServerTest, StreamsAnswersWithTheirTimes) {
 }
 
 TEST_F(EndpointServerTest, WhatPassesIsAskedAgainAndTheRestFailsAlone) {
+  std::vector<std::string> reasons;
+  options_.on_retry = [&reasons](const std::string& reason) { reasons.push_back(reason); };
   ASSERT_TRUE(
       Ask({"busy a b", "broken c", "cut d e", "refuse f", "always g", "plain h i"}, 3).ok());
   EXPECT_EQ(results_[0].text, "a b");
@@ -177,6 +154,8 @@ TEST_F(EndpointServerTest, WhatPassesIsAskedAgainAndTheRestFailsAlone) {
   EXPECT_THAT(results_[3].status.message(), HasSubstr("prompt too long"));
   EXPECT_TRUE(absl::IsUnavailable(results_[4].status)) << results_[4].status;
   EXPECT_EQ(results_[5].text, "h i");
+  ASSERT_EQ(reasons.size(), 1u);  // of several within 5 s
+  EXPECT_THAT(reasons[0], HasSubstr("asked again in 0.0 s"));
   EXPECT_EQ(results_[5].finish_reason, CompletionResult::FinishReason::kLength);
   EXPECT_EQ(results_[5].num_output_tokens, 2);
   EXPECT_TRUE(results_[5].token_times.empty());
@@ -206,12 +185,19 @@ TEST_F(EndpointServerTest, WhatNoRequestCanMendEndsTheRun) {
 }
 
 TEST_F(EndpointServerTest, DownloadsChecksSizeAndStatus) {
-  const std::string url = absl::StrCat("http://127.0.0.1:", port_);
+  const std::string url = server_.address();
   EXPECT_EQ(Download(url + "/file", 100).value_or(""), "{\"file\": 1}");
   EXPECT_TRUE(absl::IsResourceExhausted(Download(url + "/file", 3).status()));
   EXPECT_TRUE(absl::IsNotFound(Download(url + "/none", 100).status()));
   EXPECT_TRUE(absl::IsUnavailable(Download("http://127.0.0.1:1/", 100).status()));
   EXPECT_FALSE(Download("file:///etc/hostname", 100).ok());
+  EXPECT_EQ(Download(url + "/moved", 100).value_or(""), "{\"file\": 1}");
+  // Cut off before its length, moved in a circle, moved to what no server gave.
+  for (const char* path : {"/cut", "/circle", "/to_disk"}) {
+    const absl::Status status = Download(url + path, 100).status();
+    EXPECT_TRUE(absl::IsUnavailable(status)) << path << ": " << status;
+    EXPECT_THAT(status.message(), HasSubstr(path));
+  }
 }
 
 }  // namespace

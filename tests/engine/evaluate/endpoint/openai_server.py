@@ -1,13 +1,15 @@
-"""An OpenAI-compatible server with scripted moods, for endpoint_source_test.cc.
+"""An OpenAI-compatible server with scripted moods, for tests.
 
 Prints its port, then serves until it is killed. What a request gets follows from its prompt (or
 last message): "echo TEXT" streams TEXT by words; the first words "busy", "broken" and "cut" fail
 once with 429, 500 and a stream without end; "refuse" is a 400, "plain" an answer without stream.
-The key must be "secret-key" where the model is "guarded"; "lost" is no model of this server.
+The key must be "secret-key" where the model is "guarded"; "lost" is no model of this server; "slow" takes
+its time for every word. GET: /file, /moved to it, /circle and /to_disk elsewhere, /cut before its end.
 """
 
 import http.server
 import json
+import time
 
 seen = set()
 
@@ -34,8 +36,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def do_GET(self):
+        moved = {"/moved": "/file", "/circle": "/circle", "/to_disk": "file:///etc/hostname"}
         if self.path == "/file":
             self.reply(200, {"file": 1})
+        elif self.path in moved:
+            self.reply(302, {}, [("Location", moved[self.path])])
+        elif self.path == "/cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"as far as")
+            self.close_connection = True
         else:
             self.reply(404, {"error": "no such file"})
 
@@ -70,6 +81,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b": a comment\n\n")
         for i, word in enumerate(words):
+            if request["model"] == "slow":
+                time.sleep(0.02)
             text = (" " if i else "") + word
             part = {"delta": {"content": text}} if is_chat else {"text": text}
             self.event({"choices": [dict(part, index=0, finish_reason=None)]})
@@ -81,5 +94,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server.handle_error = lambda *arguments: None  # who hangs up is no news
 print(server.server_address[1], flush=True)
 server.serve_forever()
