@@ -3,8 +3,8 @@
 // knows at compile time which.
 //
 // Operations are put on one stream and have not finished when they return: Backend::Record says
-// when. Products of more than kFewRows rows go to cuBLASLt, which is opened then; where it is not
-// there, and for everything else, to kernels of our own.
+// when. Products of many rows (kernels/cuda/library_mat_mul.h) go to cuBLASLt, which is opened
+// then; where it is not there, and for everything else, to kernels of our own.
 #pragma once
 
 #include <cstdint>
