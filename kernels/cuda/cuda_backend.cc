@@ -37,6 +37,8 @@ class CudaBackend final : public Backend {
 
   std::string Name() const override { return device_name_; }
   Event Record() override { return context_->Record(); }
+  absl::Status BeginPass() override { return context_->BeginPass(); }
+  absl::Status EndPass() override { return context_->EndPass(); }
 
   absl::Status GatherRows(const GatherRowsArgs& args) override {
     return Run(args, &cuda::LaunchGatherRows);
@@ -75,7 +77,7 @@ class CudaBackend final : public Backend {
   absl::Status Run(const Args& args, absl::Status (*launch)(const Args&, LaunchContext&)) {
     STRATA_RETURN_IF_ERROR(Check(args));
     STRATA_RETURN_IF_ERROR(context_->BeginOperation());
-    return launch(args, *context_);
+    return context_->EndOperation(launch(args, *context_));
   }
 
   // The library, opened at the first call; null where it is not there.
@@ -95,8 +97,9 @@ absl::Status CudaBackend::MatMul(const MatMulArgs& args) {
   STRATA_RETURN_IF_ERROR(Check(args));
   STRATA_RETURN_IF_ERROR(context_->BeginOperation());
   CublasLt* const library = cuda::IsForLibrary(args, context_->sm_version()) ? Library() : nullptr;
-  return library == nullptr ? cuda::LaunchMatMul(args, *context_)
-                            : cuda::LaunchLibraryMatMul(args, *library, *context_);
+  return context_->EndOperation(library == nullptr
+                                    ? cuda::LaunchMatMul(args, *context_)
+                                    : cuda::LaunchLibraryMatMul(args, *library, *context_));
 }
 
 }  // namespace
