@@ -32,8 +32,8 @@ using cuda::LaunchContext;
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(std::unique_ptr<CudaContext> context, std::string device_name)
-      : context_(std::move(context)), device_name_(std::move(device_name)) {}
+  CudaBackend(std::unique_ptr<CudaContext> context, std::string device_name, ManyRows many_rows)
+      : context_(std::move(context)), device_name_(std::move(device_name)), many_rows_(many_rows) {}
 
   std::string Name() const override { return device_name_; }
   Event Record() override { return context_->Record(); }
@@ -85,6 +85,7 @@ class CudaBackend final : public Backend {
 
   std::unique_ptr<CudaContext> context_;
   std::string device_name_;
+  ManyRows many_rows_;
   std::optional<absl::StatusOr<std::unique_ptr<CublasLt>>> library_;
 };
 
@@ -96,7 +97,9 @@ CublasLt* CudaBackend::Library() {
 absl::Status CudaBackend::MatMul(const MatMulArgs& args) {
   STRATA_RETURN_IF_ERROR(Check(args));
   STRATA_RETURN_IF_ERROR(context_->BeginOperation());
-  CublasLt* const library = cuda::IsForLibrary(args, context_->sm_version()) ? Library() : nullptr;
+  const bool is_for_library =
+      many_rows_ == ManyRows::kLibraryIfThere && cuda::IsForLibrary(args, context_->sm_version());
+  CublasLt* const library = is_for_library ? Library() : nullptr;
   return context_->EndOperation(library == nullptr
                                     ? cuda::LaunchMatMul(args, *context_)
                                     : cuda::LaunchLibraryMatMul(args, *library, *context_));
@@ -125,7 +128,8 @@ absl::StatusOr<CudaParts> CreateCuda(const CudaOptions& options) {
   std::string name = device->Name();
   CudaParts parts;
   parts.device = std::move(device);
-  parts.backend = std::make_unique<CudaBackend>(std::move(context), std::move(name));
+  parts.backend =
+      std::make_unique<CudaBackend>(std::move(context), std::move(name), options.many_rows);
   return parts;
 }
 

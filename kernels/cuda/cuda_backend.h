@@ -26,9 +26,13 @@ struct CudaDeviceInfo {
 // CUDA device `device_index`. Unavailable: no such device, no driver, or a build without CUDA.
 absl::StatusOr<CudaDeviceInfo> FindCudaDevice(int device_index);
 
+// Who multiplies many rows.
+enum class ManyRows : uint8_t { kLibraryIfThere, kOwnKernels };
+
 struct CudaOptions {
   int device_index = 0;
   int64_t memory_limit = INT64_MAX;  // bytes of the device to take at most, scratch included
+  ManyRows many_rows = ManyRows::kLibraryIfThere;  // own kernels: one order of sums throughout
 };
 
 struct CudaParts {

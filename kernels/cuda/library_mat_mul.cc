@@ -85,9 +85,8 @@ absl::Status MultiplyRows(const MatMulArgs& args, const LibraryMemory& memory,
 }  // namespace
 
 bool IsForLibrary(const MatMulArgs& args, int sm_version) {
-  const DType dtype = args.weight.dtype();
-  return args.x.num_rows() > kFewRows && args.x.num_columns() > 0 &&
-         (IsFloat(dtype) || (IsPackedWeight(dtype) && sm_version >= 80));
+  if (args.x.num_rows() <= kFewRows || args.x.num_columns() == 0) return false;
+  return args.weight.dtype() == DType::kF32 || MatMulOperands(args, sm_version) != DType::kF32;
 }
 
 absl::Status LaunchLibraryMatMul(const MatMulArgs& args, ProductLibrary& library,

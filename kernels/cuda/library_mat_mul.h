@@ -14,8 +14,8 @@ namespace strata::cuda {
 // many rows read less well. Not measured on a GPU.
 inline constexpr int64_t kFewRows = 64;
 
-// True for a product that is the library's: many rows, and a format that it multiplies. Packed
-// weights are from sm_80 on, which have a product of bf16.
+// True for a product that is the library's: many rows of what tensor cores would multiply if they
+// were few (so that operands are rounded alike), or of f32.
 bool IsForLibrary(const MatMulArgs& args, int sm_version);
 
 // How much scratch memory an operand's conversion takes at a time.

@@ -75,7 +75,9 @@ std::vector<MatMulCase> Cases() {
        {DType::kF32, DType::kF16, DType::kBF16, DType::kInt8Weights64, DType::kInt8Weights128,
         DType::kInt4Weights64, DType::kInt4Weights128}) {
     for (const bool plain : {false, true}) {
-      MatMulCase c = {.num_rows = 131, .in_dim = 77, .out_dim = 130, .weight_dtype = dtype};
+      const bool is_16_bits = dtype == DType::kF16 || dtype == DType::kBF16;
+      MatMulCase c = {
+          .num_rows = 131, .in_dim = is_16_bits ? 72 : 77, .out_dim = 130, .weight_dtype = dtype};
       if (!plain) {
         c.bias_dtype = DType::kBF16;
         c.residual = Residual::kInPlace;
@@ -122,6 +124,8 @@ TEST(LibraryMatMulTest, FewRowsAndFormatsWithoutAProductAreNotForIt) {
   EXPECT_FALSE(is_for_library(65, 0, DType::kF32, 90));
   EXPECT_TRUE(is_for_library(65, 8, DType::kInt4Weights64, 80));
   EXPECT_FALSE(is_for_library(65, 8, DType::kInt4Weights64, 75));
+  EXPECT_FALSE(is_for_library(65, 8, DType::kBF16, 75));
+  EXPECT_FALSE(is_for_library(65, 9, DType::kF16, 90));  // not at multiples of 16 bytes
 }
 
 INSTANTIATE_TEST_SUITE_P(Order, CudaLibraryMatMulTest,
