@@ -31,6 +31,9 @@ Executor::Executor(const Parts& parts, Schedule schedule)
       logits_are_on_gpu_ = true;
     }
   }
+  is_all_on_gpu_ = std::all_of(
+      schedule_.steps.begin(), schedule_.steps.end(),
+      [](const Step& step) { return step.kind == StepKind::kCompute && step.lane == Lane::kGpu; });
   if (!parts_.gpu.has_value()) return;
   for (const Lane lane : {Lane::kDiskRead, Lane::kHostToDevice, Lane::kDeviceToHost, Lane::kGpu}) {
     lanes_[static_cast<size_t>(lane)] = std::make_unique<Stream>();
@@ -234,14 +237,7 @@ Event Executor::ComputeOnGpu(const Step& step, const ScheduledBatch& batch,
                              Activations& activations) {
   Backend& backend = *parts_.gpu->backend;
   const Activations& on_gpu = *parts_.gpu->activations;
-  const bool gives_logits = batch.batch.num_logit_rows() > 0 &&
-                            step.stage + 1 == static_cast<int32_t>(parts_.decoder->stages().size());
-  absl::StatusOr<WeightLease> lease = Compute(step, batch, *parts_.gpu->activations, backend);
-  if (lease.ok() && gives_logits) {
-    if (absl::Status status = SelectCandidates(batch, on_gpu, backend); !status.ok()) {
-      lease = std::move(status);
-    }
-  }
+  absl::StatusOr<WeightLease> lease = ComputeWithCandidates(step, batch);
   // Also after an error: some of its operations may be running.
   const Event computed = backend.Record();
   if (!lease.ok()) return Event::Both(Event::Passed(lease.status()), computed);
@@ -250,15 +246,9 @@ Event Executor::ComputeOnGpu(const Step& step, const ScheduledBatch& batch,
     { const WeightLease over = std::move(lease); }  // before anybody learns that the step has ended
     ended.Complete(status);
   });
-  if (!gives_logits) return ended;
+  if (!GivesLogits(step, batch)) return ended;
   if (const absl::Status status = ended.Synchronize(); !status.ok()) return Event::Passed(status);
   return CopyWantedLogits(batch, on_gpu, activations, *parts_.gpu->device);
-}
-
-absl::Status Executor::FetchLogits(int64_t row, Activations& activations) {
-  STRATA_CHECK(logits_are_on_gpu_, "logits fetched from a gpu that did not make them");
-  return CopyLogitRows(row, 1, *parts_.gpu->activations, activations, *parts_.gpu->device)
-      .Synchronize();
 }
 
 Event Executor::RunInLane(const Step& step, const ScheduledBatch* batch, Activations& activations,
@@ -387,7 +377,8 @@ absl::Status Executor::RunPass(absl::Span<const ScheduledBatch> batches, Activat
                "more micro-batches than the schedule has");
   const Clock::time_point begin = Clock::now();
   STRATA_RETURN_IF_ERROR(BeginPass(batches, activations));
-  const absl::Status status = RunSteps(batches, activations);
+  const absl::Status status = IsForGpuAtOnce(batches) ? RunOnGpuAtOnce(batches, activations)
+                                                      : RunSteps(batches, activations);
   if (!status.ok()) {
     // Nothing may use the micro-batches when this returns; the first error is the one to report.
     for (const std::unique_ptr<Stream>& lane : lanes_) {

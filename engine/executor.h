@@ -5,7 +5,8 @@
 // steps they come after have passed; with a gpu, its lane and the copies have a thread each, which
 // hand their work to the device and go on while it is done. For each it takes the stage's
 // WeightLease and, for attend, the layer's KvLease, runs the decoder and lets the leases go when
-// the step has ended. The model never asks for bytes, the stores never compute.
+// the step has ended. Decode passes of which nothing moves are given to the gpu as a whole. The
+// model never asks for bytes, the stores never compute.
 #pragma once
 
 #include <array>
@@ -116,6 +117,16 @@ class Executor {
   absl::Status CopyAngles(const MicroBatch& batch, const Activations& activations);
   absl::Status BeginPass(absl::Span<const ScheduledBatch> batches, Activations& activations);
   absl::Status RunSteps(absl::Span<const ScheduledBatch> batches, Activations& activations);
+  // Whether the gpu can be given the pass as a whole: a pass of single tokens with nothing to move,
+  // whose steps nobody wants to see.
+  bool IsForGpuAtOnce(absl::Span<const ScheduledBatch> batches) const;
+  absl::Status RunOnGpuAtOnce(absl::Span<const ScheduledBatch> batches, Activations& activations);
+  // Queues all steps of such a pass; `leases` must be kept until they are done.
+  absl::Status IssueToGpu(absl::Span<const ScheduledBatch> batches,
+                          std::vector<WeightLease>& leases);
+  // Computes a step on the gpu, and selects the candidates of its logits if it makes some.
+  absl::StatusOr<WeightLease> ComputeWithCandidates(const Step& step, const ScheduledBatch& batch);
+  bool GivesLogits(const Step& step, const ScheduledBatch& batch) const;
   absl::Status Issue(int32_t step, absl::Span<const ScheduledBatch> batches,
                      Activations& activations);
   absl::Status IssueHere(const Step& step, const ScheduledBatch* batch, Activations& activations,
@@ -150,6 +161,7 @@ class Executor {
   Parts parts_;
   Schedule schedule_;
   bool logits_are_on_gpu_ = false;
+  bool is_all_on_gpu_ = false;         // nothing of the schedule moves or runs elsewhere
   int64_t pass_ = -1;                  // in progress
   std::vector<KvPagePlan> kv_plans_;   // of its micro-batches
   std::vector<bool> kv_is_read_late_;  // likewise

@@ -3,8 +3,8 @@
 // knows at compile time which.
 //
 // Operations are put on one stream and have not finished when they return: Backend::Record says
-// when. Products of more than kFewRows rows go to cuBLASLt, which is opened then; where it is not
-// there, and for everything else, to kernels of our own.
+// when. Products of many rows (kernels/cuda/library_mat_mul.h) go to cuBLASLt, which is opened
+// then; where it is not there, and for everything else, to kernels of our own.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,13 @@ struct CudaDeviceInfo {
 // CUDA device `device_index`. Unavailable: no such device, no driver, or a build without CUDA.
 absl::StatusOr<CudaDeviceInfo> FindCudaDevice(int device_index);
 
+// Who multiplies many rows.
+enum class ManyRows : uint8_t { kLibraryIfThere, kOwnKernels };
+
 struct CudaOptions {
   int device_index = 0;
   int64_t memory_limit = INT64_MAX;  // bytes of the device to take at most, scratch included
+  ManyRows many_rows = ManyRows::kLibraryIfThere;  // own kernels: one order of sums throughout
 };
 
 struct CudaParts {

@@ -1,10 +1,10 @@
-#include <algorithm>
-
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/mat_mul_launch.h"
+#include "kernels/cuda/mat_mul_outputs.h"
 #include "kernels/cuda/packed_mat_mul.cuh"
 #include "kernels/cuda/packed_mat_mul_launch.h"
 #include "kernels/cuda/unpack_weights.cuh"
+#include "kernels/cuda/unpack_weights_launch.h"
 
 namespace strata::cuda {
 namespace {
@@ -26,25 +26,6 @@ absl::Status LaunchFused(const PackedMatMulParams& params, LaunchContext& contex
   if (params.num_rows <= 16) return LaunchFused<kCodeBits, 2>(params, context);
   if (params.num_rows <= 32) return LaunchFused<kCodeBits, 4>(params, context);
   return LaunchFused<kCodeBits, 8>(params, context);
-}
-
-// Outputs [begin, end) of `args`, whose weights were unpacked to `weight`.
-MatMulArgs OutputsOf(const MatMulArgs& args, int64_t begin, int64_t end, const TensorView& weight) {
-  const auto columns = [&](const TensorView& view) {
-    return MutableTensorView(
-        static_cast<char*>(const_cast<void*>(view.data())) + BytesOf(view.dtype(), begin),
-        view.dtype(), {view.num_rows(), end - begin}, view.row_stride());
-  };
-  MatMulArgs part = args;
-  part.weight = weight;
-  part.out = columns(args.out);
-  if (args.residual.present()) part.residual = columns(args.residual);
-  if (args.bias.present()) {
-    part.bias =
-        TensorView(static_cast<const char*>(args.bias.data()) + BytesOf(args.bias.dtype(), begin),
-                   args.bias.dtype(), {end - begin});
-  }
-  return part;
 }
 
 }  // namespace
@@ -84,10 +65,9 @@ absl::Status LaunchPackedMatMul(const MatMulArgs& args, const TensorView& x,
                                                     : LaunchFused<4>(params, context);
   }
   const int64_t padded = PaddedColumns(in_dim);
-  const int64_t row_bytes = BytesOf(DType::kBF16, padded);
-  const int64_t outputs_at_a_time =
-      std::min(out_dim, std::max<int64_t>(64, kUnpackedBytes / row_bytes / 64 * 64));
-  STRATA_ASSIGN_OR_RETURN(void* const unpacked, context.Scratch(outputs_at_a_time * row_bytes));
+  const int64_t outputs_at_a_time = UnpackedOutputs(out_dim, in_dim, kUnpackedBytes);
+  STRATA_ASSIGN_OR_RETURN(void* const unpacked,
+                          context.Scratch(BytesOf(DType::kBF16, outputs_at_a_time * padded)));
   for (int64_t begin = 0; begin < out_dim; begin += outputs_at_a_time) {
     const int64_t end = std::min(out_dim, begin + outputs_at_a_time);
     STRATA_RETURN_IF_ERROR(LaunchUnpackWeights(args.weight.Rows(begin, end), unpacked, context));

@@ -2,7 +2,7 @@
 //
 // Up to kFusedRows rows: the codes are read once and unpacked in registers. More: the weights are
 // unpacked to bf16, as many outputs at a time as fit kUnpackedBytes, and multiplied as any others.
-// Both give a row the same bits.
+// Both give a row the same bits. (Where there is a library, library_mat_mul.h has the latter.)
 #pragma once
 
 #include "absl/status/status.h"
@@ -13,8 +13,8 @@
 
 namespace strata::cuda {
 
+// The crossover: not measured on a GPU.
 inline constexpr int64_t kFusedRows = 64;
-inline constexpr int64_t kUnpackedBytes = 64 << 20;
 
 inline PackedLayout LayoutOf(const TensorView& weight) {
   const DType dtype = weight.dtype();
@@ -30,9 +30,5 @@ inline PackedLayout LayoutOf(const TensorView& weight) {
 // bytes. in_dim is not 0.
 absl::Status LaunchPackedMatMul(const MatMulArgs& args, const TensorView& x,
                                 LaunchContext& context);
-
-// Rows of packed weights in bf16, dense rows of PaddedColumns(in_dim) elements with zeros at their
-// ends. `out` is device memory, aligned to 16.
-absl::Status LaunchUnpackWeights(const TensorView& weight, void* out, LaunchContext& context);
 
 }  // namespace strata::cuda

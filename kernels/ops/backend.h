@@ -35,6 +35,13 @@ class Backend {
   // then.
   virtual Event Record() { return Event(); }
 
+  // Operations between the two may be put together and started as one by EndPass (a CUDA graph); by
+  // default they run as they are called. Record is not called in between. Once begun, a pass is
+  // ended, also when an operation has failed. Aborted, of an operation or of EndPass: nothing of
+  // the pass has run or will, and it can be done again by operations alone.
+  virtual absl::Status BeginPass() { return absl::OkStatus(); }
+  virtual absl::Status EndPass() { return absl::OkStatus(); }
+
   virtual absl::Status GatherRows(const GatherRowsArgs& args) = 0;
   virtual absl::Status RmsNorm(const RmsNormArgs& args) = 0;
   virtual absl::Status LayerNorm(const LayerNormArgs& args) = 0;

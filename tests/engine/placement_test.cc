@@ -312,6 +312,33 @@ TEST_P(PlacementTest, TheSameSampledTokens) {
   }
 }
 
+// Where all is on the gpu, decode passes are given to it as a whole, and done again one by one when
+// it cannot start them so.
+TEST(GpuPassTest, DecodePassesStartAtOnce) {
+  const std::string model = testing::LoadGoldenCase("llama-mha")->directory;
+  for (const bool has_kv : {true, false}) {
+    EngineOptions options = {.model = model, .kv_dtype = DType::kF32, .num_threads = 1};
+    absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(options);
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    const int kv_gpu = has_kv ? 100 : 0;
+    options.placement.policy = *PolicyFromPercent(
+        (*engine)->model_shape(),
+        {.weights_gpu = 100, .weights_host = 0, .kv_gpu = kv_gpu, .kv_host = 100 - kv_gpu}, true);
+    options.make_gpu = &testing::MakeFakeGpu;
+    options.placement.gpu_memory = int64_t{256} << 20;
+    engine = Engine::Create(options);
+    ASSERT_TRUE(engine.ok()) << engine.status();
+    absl::StatusOr<std::unique_ptr<Session>> session = Session::Create(**engine, {}, {});
+    ASSERT_TRUE(session.ok()) << session.status();
+    ASSERT_TRUE((*session)->Submit({.prompt_ids = {5, 6, 7}, .max_new_tokens = 13}).ok());
+    ASSERT_TRUE((*session)->RunUntilIdle().ok());
+    const auto& gpu = dynamic_cast<testing::DeferredBackend&>(*(*engine)->gpu_backend());
+    EXPECT_EQ(gpu.num_passes(), has_kv ? 12 : 0);
+    EXPECT_EQ(gpu.num_passes_started(), has_kv ? 8 : 0);  // a third could not be
+    EXPECT_EQ((*session)->executor().totals().num_passes, 13);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, PlacementTest,
                          ::testing::Values("stories260K", "llama-mha", "llama-tied-sharded",
                                            "mistral-sliding", "qwen2", "qwen3", "opt-pre-norm",

@@ -9,9 +9,9 @@
 namespace strata::testing {
 
 FakeCudaRuntime::~FakeCudaRuntime() {
-  STRATA_CHECK(
-      allocations_.empty() && registrations_.empty() && streams_.empty() && events_.empty(),
-      "a CUDA runtime that goes before what was made with it");
+  STRATA_CHECK(allocations_.empty() && registrations_.empty() && streams_.empty() &&
+                   events_.empty() && graphs_.empty() && execs_.empty(),
+               "a CUDA runtime that goes before what was made with it");
 }
 
 absl::StatusOr<int> FakeCudaRuntime::NumDevices() {
@@ -92,6 +92,7 @@ FakeCudaRuntime::FakeEvent& FakeCudaRuntime::EventOf(cuda::EventHandle handle) {
 }
 
 absl::Status FakeCudaRuntime::SynchronizeStream(cuda::StreamHandle stream) {
+  STRATA_RETURN_IF_ERROR(RefuseInCapture(stream, "cudaStreamSynchronize"));
   return StreamOf(stream).Synchronize();
 }
 
@@ -111,6 +112,7 @@ absl::Status FakeCudaRuntime::DestroyEvent(cuda::EventHandle event) {
 }
 
 absl::Status FakeCudaRuntime::RecordEvent(cuda::EventHandle event, cuda::StreamHandle stream) {
+  STRATA_RETURN_IF_ERROR(RefuseInCapture(stream, "cudaEventRecord"));
   EventOf(event).event = StreamOf(stream).Record();
   return absl::OkStatus();
 }
@@ -127,15 +129,110 @@ absl::Status FakeCudaRuntime::Copy(void* to, const void* from, int64_t bytes,
     const std::lock_guard lock(mutex_);
     error = copy_error_;
   }
-  Submit(stream, [to, from, bytes, error] {
+  Put(stream, FakeGraph::Kind::kCopy, [to, from, bytes, error] {
     if (error.ok()) std::memcpy(to, from, static_cast<size_t>(bytes));
     return error;
   });
   return absl::OkStatus();
 }
 
-void FakeCudaRuntime::Submit(cuda::StreamHandle stream, Stream::Work work) {
-  StreamOf(stream).Submit(std::move(work));
+FakeCudaRuntime::FakeGraph* FakeCudaRuntime::CaptureOf(cuda::StreamHandle stream) {
+  const std::lock_guard lock(mutex_);
+  const auto found = captures_.find(stream);
+  return found == captures_.end() ? nullptr : found->second.get();
+}
+
+void FakeCudaRuntime::Put(cuda::StreamHandle stream, FakeGraph::Kind kind,
+                          std::function<absl::Status()> work) {
+  FakeGraph* const capture = CaptureOf(stream);
+  if (capture == nullptr) {
+    StreamOf(stream).Submit(std::move(work));
+  } else {
+    capture->nodes.emplace_back(kind, std::move(work));
+  }
+}
+
+absl::Status FakeCudaRuntime::RefuseInCapture(cuda::StreamHandle stream, const char* call) {
+  FakeGraph* const capture = CaptureOf(stream);
+  if (capture == nullptr) return absl::OkStatus();
+  capture->is_invalid = true;
+  return absl::InternalError(absl::StrCat(call, ": fake: the stream is being captured"));
+}
+
+absl::Status FakeCudaRuntime::Failing(const char* method) const {
+  if (failing_method_ != method) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(method, ": fake: it fails"));
+}
+
+absl::Status FakeCudaRuntime::BeginCapture(cuda::StreamHandle stream) {
+  const std::lock_guard lock(mutex_);
+  STRATA_CHECK(streams_.count(stream) == 1, "a stream that is not there");
+  STRATA_CHECK(captures_.emplace(stream, std::make_unique<FakeGraph>()).second, "captured already");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<cuda::GraphHandle> FakeCudaRuntime::EndCapture(cuda::StreamHandle stream) {
+  const std::lock_guard lock(mutex_);
+  const auto found = captures_.find(stream);
+  STRATA_CHECK(found != captures_.end(), "the end of a capture that was not begun");
+  std::unique_ptr<FakeGraph> graph = std::move(found->second);
+  captures_.erase(found);
+  STRATA_RETURN_IF_ERROR(Failing("EndCapture"));
+  if (graph->is_invalid) return absl::InternalError("cudaStreamEndCapture: fake: invalidated");
+  const auto handle = reinterpret_cast<cuda::GraphHandle>(graph.get());
+  graphs_[handle] = std::move(graph);
+  return handle;
+}
+
+absl::Status FakeCudaRuntime::DestroyGraph(cuda::GraphHandle graph) {
+  const std::lock_guard lock(mutex_);
+  STRATA_CHECK(graphs_.erase(graph) == 1, "a graph destroyed that is not there");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<cuda::GraphExecHandle> FakeCudaRuntime::Instantiate(cuda::GraphHandle graph) {
+  const std::lock_guard lock(mutex_);
+  STRATA_RETURN_IF_ERROR(Failing("Instantiate"));
+  auto exec = std::make_unique<FakeGraph>(*graphs_.at(graph));
+  const auto handle = reinterpret_cast<cuda::GraphExecHandle>(exec.get());
+  execs_[handle] = std::move(exec);
+  ++num_instantiated_;
+  return handle;
+}
+
+absl::StatusOr<bool> FakeCudaRuntime::Update(cuda::GraphExecHandle exec, cuda::GraphHandle graph) {
+  const std::lock_guard lock(mutex_);
+  const FakeGraph& from = *graphs_.at(graph);
+  FakeGraph& to = *execs_.at(exec);
+  if (from.nodes.size() != to.nodes.size()) return false;
+  for (size_t i = 0; i < from.nodes.size(); ++i) {
+    if (from.nodes[i].first != to.nodes[i].first) return false;
+  }
+  to.nodes = from.nodes;
+  ++num_updated_;
+  return true;
+}
+
+absl::Status FakeCudaRuntime::DestroyGraphExec(cuda::GraphExecHandle exec) {
+  const std::lock_guard lock(mutex_);
+  STRATA_CHECK(execs_.erase(exec) == 1, "an executable graph destroyed that is not there");
+  return absl::OkStatus();
+}
+
+absl::Status FakeCudaRuntime::LaunchGraph(cuda::GraphExecHandle exec, cuda::StreamHandle stream) {
+  std::vector<std::pair<FakeGraph::Kind, std::function<absl::Status()>>> nodes;
+  {
+    const std::lock_guard lock(mutex_);
+    STRATA_RETURN_IF_ERROR(Failing("LaunchGraph"));
+    nodes = execs_.at(exec)->nodes;
+    ++num_graph_launches_;
+  }
+  for (auto& [kind, work] : nodes) Put(stream, kind, std::move(work));
+  return absl::OkStatus();
+}
+
+void FakeCudaRuntime::Submit(cuda::StreamHandle stream, std::function<absl::Status()> work) {
+  Put(stream, FakeGraph::Kind::kKernel, std::move(work));
 }
 
 void FakeCudaRuntime::FailCopies(absl::Status status) {

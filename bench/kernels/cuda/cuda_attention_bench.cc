@@ -1,5 +1,6 @@
 // Attention over paged KV rows on a GPU: decode, prefill, a shared prefix, and the formats of KV.
-// Cold: the pages of a decode step are read from memory each time, from copies in turn.
+// The rungs below the tensor cores: f32 pages take the plain body, a warp a row. Cold: the pages of
+// a decode step are read from memory each time, from copies in turn.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -91,6 +92,9 @@ void AddCases(CudaBench& bench) {
            Shape3{64, 1, 4095, 32, 32, 128, DType::kBF16},
            Shape3{64, 1, 4095, 32, 8, 64, DType::kBF16},
            Shape3{64, 1, 4351, 32, 8, 128, DType::kBF16, 4096},
+           Shape3{64, 1, 4351, 32, 8, 128, DType::kBF16},
+           Shape3{64, 1, 4095, 32, 8, 128, DType::kF32},
+           Shape3{1, 1024, 0, 32, 8, 128, DType::kF32},
            // Prefill: the target is the first.
            Shape3{1, 8192, 0, 32, 8, 128, DType::kBF16},
            Shape3{1, 8192, 0, 32, 32, 128, DType::kBF16},

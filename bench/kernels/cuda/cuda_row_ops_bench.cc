@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "bench/support/cuda_bench.h"
+#include "kernels/base/status.h"
 
 namespace strata::bench {
 namespace {
@@ -91,6 +92,33 @@ void RunRopeAppend(benchmark::State& state, CudaBench& bench) {
   });
 }
 
+// Candidates of a batch's logits; the rung below is a copy of the whole rows to the host.
+void RunTopLogits(benchmark::State& state, CudaBench& bench) {
+  constexpr int64_t kVocab = 128256, kBatch = 64, kCount = 128;
+  const DeviceTensor logits(*bench.device, DType::kF32, {kBatch, kVocab});
+  const DeviceTensor ids(*bench.device, DType::kF32, {kBatch, kCount});
+  const DeviceTensor values(*bench.device, DType::kF32, {kBatch, kCount});
+  const DeviceTensor mass(*bench.device, DType::kF32, {kBatch, 1});
+  const std::vector<float> temperatures(kBatch, 0.8f);
+  const TopLogitsArgs args = {.logits = logits.view(),
+                              .temperatures = temperatures,
+                              .ids = MutableTensorView(ids.data(), DType::kI32, {kBatch, kCount}),
+                              .values = values.mutable_view(),
+                              .mass = mass.mutable_view()};
+  RunCudaCase(state, bench, Cost(args), [&] { return bench.backend->TopLogits(args); });
+}
+
+void RunCopyOfLogits(benchmark::State& state, CudaBench& bench) {
+  constexpr int64_t kVocab = 128256, kBatch = 64;
+  const DeviceTensor logits(*bench.device, DType::kF32, {kBatch, kVocab});
+  const int64_t bytes = BytesOf(DType::kF32, kBatch * kVocab);
+  absl::StatusOr<Buffer> host = bench.device->AllocateHost(bytes);
+  STRATA_CHECK(host.ok(), "no host memory for a benchmark");
+  RunCudaCase(state, bench, {.bytes_read = bytes}, [&] {
+    return bench.device->CopyOut(host->data(), logits.data(), bytes).Synchronize();
+  });
+}
+
 void RunGather(benchmark::State& state, CudaBench& bench) {
   const DeviceTensor table(*bench.device, DType::kBF16, {128256, kColumns});
   const DeviceTensor out(*bench.device, DType::kF32, {kRows, kColumns});
@@ -130,6 +158,8 @@ void AddCases(CudaBench& bench) {
   AddCase(bench, "append_kv/bf16/tokens:16384", &RunAppend<DType::kBF16>);
   AddCase(bench, "append_kv/int8/tokens:16384", &RunAppend<DType::kInt8Groups>);
   AddCase(bench, "append_kv/int4/tokens:16384", &RunAppend<DType::kInt4Groups>);
+  AddCase(bench, "top_logits/rows:64/vocab:128256", &RunTopLogits);
+  AddCase(bench, "top_logits/rows_to_host/rows:64/vocab:128256", &RunCopyOfLogits);
   AddCase(bench, "rope_append_kv/composed/bf16/tokens:16384",
           &RunRopeAppend<DType::kBF16, RopeAppend::kComposed>);
   AddCase(bench, "rope_append_kv/fused/bf16/tokens:16384",

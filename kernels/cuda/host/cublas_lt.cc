@@ -143,7 +143,7 @@ struct CublasLt::State {
         functions.desc_set(description.operation.get(), attribute, &value, sizeof(value)));
   }
 
-  absl::Status Describe(const CublasLtProduct& product, int64_t num_rows,
+  absl::Status Describe(const LibraryProduct& product, int64_t num_rows,
                         Description& description) const {
     STRATA_RETURN_IF_ERROR(
         ToStatus("cublasLtMatmulDescCreate",
@@ -170,7 +170,7 @@ struct CublasLt::State {
   }
 
   // The best that sums in one piece, for kReferenceRows rows.
-  absl::Status Choose(const CublasLtProduct& product, cublasLtMatmulAlgo_t& algorithm) const {
+  absl::Status Choose(const LibraryProduct& product, cublasLtMatmulAlgo_t& algorithm) const {
     Description description;
     STRATA_RETURN_IF_ERROR(Describe(product, kReferenceRows, description));
     Owned<cublasLtMatmulPreference_t> preference;
@@ -235,7 +235,7 @@ std::string CublasLt::Name() const {
   return absl::StrCat("cuBLASLt ", version / 10000, ".", version / 100 % 100, ".", version % 100);
 }
 
-absl::Status CublasLt::Multiply(const CublasLtProduct& product, LaunchContext& context) {
+absl::Status CublasLt::Multiply(const LibraryProduct& product, LaunchContext& context) {
   State& state = *state_;
   for (const void* address : std::array<const void*, 5>{product.x, product.weight, product.bias,
                                                         product.residual, product.out}) {

@@ -12,45 +12,22 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "kernels/base/dtype.h"
-#include "kernels/cuda/launch_context.h"
+#include "kernels/cuda/product_library.h"
 
 namespace strata::cuda {
 
-// out = x * weight^T + bias + residual, all row-major in device memory. x and weight have one
-// format; out, bias and residual are f32; sums are f32.
-struct CublasLtProduct {
-  DType dtype = DType::kF32;  // f32, f16 or bf16
-  int64_t num_rows = 0;
-  int64_t in_dim = 0;
-  int64_t out_dim = 0;
-  const void* x = nullptr;       // [num_rows, in_dim]
-  int64_t x_stride = 0;          // elements from row to row, as below
-  const void* weight = nullptr;  // [out_dim, in_dim]
-  int64_t weight_stride = 0;
-  const float* bias = nullptr;      // [out_dim]; null: none
-  const float* residual = nullptr;  // [num_rows, out_dim]; null: none; may be out
-  int64_t residual_stride = 0;
-  float* out = nullptr;  // [num_rows, out_dim]
-  int64_t out_stride = 0;
-  void* workspace = nullptr;  // CublasLt::kWorkspaceBytes, aligned to 256
-};
-
-class CublasLt {
+class CublasLt final : public ProductLibrary {
  public:
   static constexpr int64_t kReferenceRows = 1024;
-  static constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
 
   // Opens the library. Unavailable: it is not there, or lacks a function; the message says which.
   static absl::StatusOr<std::unique_ptr<CublasLt>> Load();
-  ~CublasLt();
+  ~CublasLt() override;
 
   // "cuBLASLt 13.0.2".
   std::string Name() const;
 
-  // Puts the product on the context's stream. Unimplemented: no algorithm for these extents and
-  // addresses; nothing was queued then. Internal: the library refused.
-  absl::Status Multiply(const CublasLtProduct& product, LaunchContext& context);
+  absl::Status Multiply(const LibraryProduct& product, LaunchContext& context) override;
 
  private:
   struct State;

@@ -19,6 +19,7 @@ absl::StatusOr<std::unique_ptr<CudaContext>> CudaContext::Create(
     CudaDevice& device, const CudaContextOptions& options) {
   std::unique_ptr<CudaContext> context(new CudaContext(device));
   STRATA_ASSIGN_OR_RETURN(context->queue_, CudaQueue::Create(device.runtime(), device.index()));
+  context->pass_graph_ = std::make_unique<PassGraph>(device, *context->queue_);
   STRATA_ASSIGN_OR_RETURN(Buffer scratch, device.Allocate(RoundUp(options.scratch_bytes)));
   context->scratch_.push_back(std::move(scratch));
   STRATA_RETURN_IF_ERROR(context->MakeRings(2 * RoundUp((options.upload_bytes + 1) / 2)));
@@ -35,9 +36,27 @@ absl::Status CudaContext::MakeRings(int64_t bytes) {
   return absl::OkStatus();
 }
 
+Event CudaContext::Record() {
+  STRATA_CHECK(!pass_graph_->is_capturing(), "an event within a pass that is one graph");
+  return queue_->Record();
+}
+
+absl::Status CudaContext::BeginPass() {
+  STRATA_RETURN_IF_ERROR(BeginOperation());
+  return pass_graph_->Begin();
+}
+
+absl::Status CudaContext::EndPass() { return pass_graph_->End(); }
+
+absl::Status CudaContext::EndOperation(absl::Status status) {
+  if (!pass_graph_->is_capturing() || !absl::IsInternal(status)) return status;
+  return pass_graph_->GiveUp(std::move(status));
+}
+
 absl::Status CudaContext::BeginOperation() {
   STRATA_RETURN_IF_ERROR(device_.runtime().UseDevice(device_.index()));
   scratch_used_ = operation_upload_ = 0;
+  if (pass_graph_->is_capturing()) return absl::OkStatus();
   if (scratch_.size() == 1 && old_rings_.empty()) return absl::OkStatus();
   STRATA_RETURN_IF_ERROR(queue_->Synchronize());
   old_rings_.clear();
@@ -54,6 +73,9 @@ absl::Status CudaContext::BeginOperation() {
 absl::StatusOr<void*> CudaContext::Scratch(int64_t bytes) {
   bytes = RoundUp(bytes);
   if (scratch_.empty() || bytes > scratch_.back().bytes() - scratch_used_) {
+    if (pass_graph_->is_capturing()) {
+      return pass_graph_->Abort(absl::ResourceExhaustedError("scratch memory has to grow"));
+    }
     STRATA_ASSIGN_OR_RETURN(Buffer block, device_.Allocate(std::max(bytes, kAlignment)));
     scratch_.push_back(std::move(block));
     scratch_used_ = 0;
@@ -64,6 +86,7 @@ absl::StatusOr<void*> CudaContext::Scratch(int64_t bytes) {
 }
 
 absl::StatusOr<const void*> CudaContext::UploadBytes(const void* host, int64_t bytes) {
+  if (pass_graph_->is_capturing()) return pass_graph_->Upload(host, bytes);
   if (bytes == 0) return device_ring_.data();
   const int64_t room = RoundUp(bytes);
   operation_upload_ += room;

@@ -5,7 +5,8 @@
 // all of it back, since what runs later on the stream cannot meet what ran before. Uploads go
 // through a ring of pinned memory to a ring on the device, each in halves: a half is written again
 // when the copies out of it have ended. An operation uploads half a ring at most, else the rings
-// grow. Used by one thread at a time.
+// grow. A pass may be one graph instead (pass_graph.h): its uploads go through that, and it ends
+// where memory would have to grow. Used by one thread at a time.
 #pragma once
 
 #include <array>
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "kernels/cuda/host/cuda_device.h"
 #include "kernels/cuda/host/cuda_queue.h"
+#include "kernels/cuda/host/pass_graph.h"
 #include "kernels/cuda/launch_context.h"
 
 namespace strata::cuda {
@@ -30,8 +32,15 @@ class CudaContext final : public LaunchContext {
   static absl::StatusOr<std::unique_ptr<CudaContext>> Create(CudaDevice& device,
                                                              const CudaContextOptions& options);
 
-  // Before each operation, on the thread that launches it.
+  // Before each operation, on the thread that launches it, and after it with its status: what CUDA
+  // refuses in a graph is Aborted.
   absl::Status BeginOperation();
+  absl::Status EndOperation(absl::Status status);
+
+  // Around the operations of a pass that may be one graph (kernels/ops/backend.h). No Record in
+  // between.
+  absl::Status BeginPass();
+  absl::Status EndPass();
 
   StreamHandle stream() const override { return queue_->stream(); }
   int sm_version() const override { return device_.properties().sm_version; }
@@ -40,7 +49,7 @@ class CudaContext final : public LaunchContext {
   absl::StatusOr<const void*> UploadBytes(const void* host, int64_t bytes) override;
 
   // The moment when all operations so far have finished.
-  Event Record() { return queue_->Record(); }
+  Event Record();
 
  private:
   explicit CudaContext(CudaDevice& device) : device_(device) {}
@@ -51,11 +60,12 @@ class CudaContext final : public LaunchContext {
   std::vector<Buffer> scratch_;  // the last is being used; more than one while growing
   int64_t scratch_used_ = 0;     // of the last
   Buffer pinned_ring_, device_ring_;
-  int64_t ring_used_ = 0;             // from the start of the rings
-  int64_t operation_upload_ = 0;      // bytes of the operation in progress
-  std::vector<Buffer> old_rings_;     // until it is over
-  std::array<Event, 2> half_free_;    // when the copies out of each half have ended
-  std::unique_ptr<CudaQueue> queue_;  // goes first: it finishes what uses the memory above
+  int64_t ring_used_ = 0;                  // from the start of the rings
+  int64_t operation_upload_ = 0;           // bytes of the operation in progress
+  std::vector<Buffer> old_rings_;          // until it is over
+  std::array<Event, 2> half_free_;         // when the copies out of each half have ended
+  std::unique_ptr<CudaQueue> queue_;       // goes early: it finishes what uses the memory above
+  std::unique_ptr<PassGraph> pass_graph_;  // goes first
 };
 
 }  // namespace strata::cuda

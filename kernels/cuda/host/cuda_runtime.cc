@@ -112,6 +112,47 @@ class Runtime final : public CudaRuntime {
     return ToStatus("cudaMemcpyAsync", cudaMemcpyAsync(to, from, static_cast<size_t>(bytes),
                                                        cudaMemcpyDefault, stream));
   }
+
+  absl::Status BeginCapture(StreamHandle stream) override {
+    // Relaxed: other threads go on to allocate and to wait for events of theirs.
+    return ToStatus("cudaStreamBeginCapture",
+                    cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+  }
+
+  absl::StatusOr<GraphHandle> EndCapture(StreamHandle stream) override {
+    cudaGraph_t graph = nullptr;
+    STRATA_RETURN_IF_ERROR(ToStatus("cudaStreamEndCapture", cudaStreamEndCapture(stream, &graph)));
+    return graph;
+  }
+
+  absl::Status DestroyGraph(GraphHandle graph) override {
+    return ToStatus("cudaGraphDestroy", cudaGraphDestroy(graph));
+  }
+
+  absl::StatusOr<GraphExecHandle> Instantiate(GraphHandle graph) override {
+    cudaGraphExec_t exec = nullptr;
+    STRATA_RETURN_IF_ERROR(ToStatus("cudaGraphInstantiate", cudaGraphInstantiate(&exec, graph, 0)));
+    return exec;
+  }
+
+  absl::StatusOr<bool> Update(GraphExecHandle exec, GraphHandle graph) override {
+    cudaGraphExecUpdateResultInfo info = {};
+    const cudaError_t error = cudaGraphExecUpdate(exec, graph, &info);
+    if (error == cudaErrorGraphExecUpdateFailure) {
+      cudaGetLastError();  // else the next launch would report it again
+      return false;
+    }
+    STRATA_RETURN_IF_ERROR(ToStatus("cudaGraphExecUpdate", error));
+    return true;
+  }
+
+  absl::Status DestroyGraphExec(GraphExecHandle exec) override {
+    return ToStatus("cudaGraphExecDestroy", cudaGraphExecDestroy(exec));
+  }
+
+  absl::Status LaunchGraph(GraphExecHandle exec, StreamHandle stream) override {
+    return ToStatus("cudaGraphLaunch", cudaGraphLaunch(exec, stream));
+  }
 };
 
 }  // namespace

@@ -14,11 +14,15 @@
 #include "absl/status/statusor.h"
 #include "kernels/cuda/launch_context.h"
 
-struct CUevent_st;  // what cudaEvent_t points to
+struct CUevent_st;      // what cudaEvent_t points to
+struct CUgraph_st;      // what cudaGraph_t points to
+struct CUgraphExec_st;  // what cudaGraphExec_t points to
 
 namespace strata::cuda {
 
 using EventHandle = CUevent_st*;
+using GraphHandle = CUgraph_st*;
+using GraphExecHandle = CUgraphExec_st*;
 
 struct DeviceProperties {
   std::string name;
@@ -56,6 +60,17 @@ class CudaRuntime {
 
   // Queued on the stream; the direction follows from the addresses.
   virtual absl::Status Copy(void* to, const void* from, int64_t bytes, StreamHandle stream) = 0;
+
+  // Graphs. What is put on the stream between the first two is noted, not run; an event recorded or
+  // a wait on it fails then, and with it EndCapture.
+  virtual absl::Status BeginCapture(StreamHandle stream) = 0;
+  virtual absl::StatusOr<GraphHandle> EndCapture(StreamHandle stream) = 0;
+  virtual absl::Status DestroyGraph(GraphHandle graph) = 0;
+  virtual absl::StatusOr<GraphExecHandle> Instantiate(GraphHandle graph) = 0;
+  // The executable graph becomes one of `graph`; false where they differ in more than parameters.
+  virtual absl::StatusOr<bool> Update(GraphExecHandle exec, GraphHandle graph) = 0;
+  virtual absl::Status DestroyGraphExec(GraphExecHandle exec) = 0;
+  virtual absl::Status LaunchGraph(GraphExecHandle exec, StreamHandle stream) = 0;
 };
 
 // CUDA's. Nothing is called and nothing can fail until a method is.

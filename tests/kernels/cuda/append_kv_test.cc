@@ -25,6 +25,20 @@ TEST_P(CudaAppendKvTest, RopeAppendKvIsRopeAndAppendKv) {
   }
 }
 
+// What compute-sanitizer runs of this, in seconds.
+TEST_P(CudaAppendKvTest, SmallCases) {
+  for (const DType dtype : {DType::kBF16, DType::kInt8Groups, DType::kInt4Groups}) {
+    const AttentionCase c = {.sequences = {{15, 3}, {0, 1}},
+                             .num_q_heads = 4,
+                             .num_kv_heads = 2,
+                             .head_dim = 72,
+                             .v_head_dim = 72,
+                             .kv_dtype = dtype};
+    ExpectAppendsItsRowsOnly(backend(), c);
+    ExpectRotatesAndAppends(backend(), c, c.head_dim);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Order, CudaAppendKvTest, AllOrders(), OrderName);
 
 }  // namespace

@@ -38,6 +38,20 @@ TEST_P(CudaAttentionTest, TensorCoresMatchTheOracle) {
   }
 }
 
+// What compute-sanitizer runs of this, in seconds: decode and a prompt, both bodies, with a prefix
+// that is shared and pages that split.
+TEST_P(CudaAttentionTest, SmallCases) {
+  for (const DType dtype :
+       {DType::kF32, DType::kF16, DType::kBF16, DType::kInt8Groups, DType::kInt4Groups}) {
+    ExpectAttention({.sequences = {{600, 1}, {576, 1, 36}, {0, 20}},
+                     .num_q_heads = 4,
+                     .num_kv_heads = 2,
+                     .head_dim = 64,
+                     .v_head_dim = 64,
+                     .kv_dtype = dtype});
+  }
+}
+
 // Each sequence gives the same bits alone and in a batch, and with shared pages.
 TEST_P(CudaAttentionTest, BitsDoNotDependOnTheBatch) {
   std::vector<AttentionCase> cases = TensorCoreCases(64, DType::kBF16);

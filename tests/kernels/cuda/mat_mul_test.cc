@@ -57,6 +57,27 @@ TEST_P(CudaMatMulTest, BitsDoNotDependOnTheBatch) {
   }
 }
 
+// What compute-sanitizer runs of this, in seconds: every kernel once.
+TEST_P(CudaMatMulTest, SmallCases) {
+  for (const DType dtype :
+       {DType::kF32, DType::kF16, DType::kBF16, DType::kInt8Weights64, DType::kInt4Weights128}) {
+    for (const int64_t rows : {3, 16, 24, 40, 70}) {
+      const MatMulCase c = {.num_rows = rows,
+                            .in_dim = 136,
+                            .out_dim = 40,
+                            .weight_dtype = dtype,
+                            .bias_dtype = DType::kBF16,
+                            .residual = Residual::kSeparate};
+      SCOPED_TRACE(c.ToString());
+      MatMulProblem problem(c);
+      const Expected expected = problem.Oracle(cuda::MatMulOperands(problem.Args(0, rows), 90));
+      ASSERT_TRUE(problem.Run(backend()).ok());
+      EXPECT_TRUE(Matches(problem.Values(), expected));
+      EXPECT_TRUE(problem.Untouched());
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Order, CudaMatMulTest, AllOrders(), OrderName);
 
 }  // namespace

@@ -1,7 +1,7 @@
 # Fails if a kernel spills registers, or takes more registers or static shared memory than
 # kernels/cuda/ptxas_budget.txt declares for it, or is not declared there. Reads what ptxas reported
 # when the objects were built (kernels/cuda/ptxas_report.sh). Lines of the budget:
-#   <regular expression of the mangled kernel name> <most registers> <most bytes of shared memory>
+#   <regular expression of the mangled kernel name@architecture> <most registers> <most bytes of shared memory>
 # The first that matches counts. Run as: cmake -DREPORTS=<folder> -DBUDGET=<file> -P ptxas_budget.cmake
 file(GLOB_RECURSE reports ${REPORTS}/*.ptxas)
 file(STRINGS ${BUDGET} budgets REGEX "^[^#]")
@@ -12,7 +12,7 @@ foreach(report IN LISTS reports)
   set(kernel "")
   foreach(line IN LISTS lines)
     if(line MATCHES "Compiling entry function '([^']+)' for '([^']+)'")
-      set(kernel ${CMAKE_MATCH_1})
+      set(kernel ${CMAKE_MATCH_1}@${CMAKE_MATCH_2})
       set(name "${CMAKE_MATCH_1} for ${CMAKE_MATCH_2}")
       set(spilled 0)
     elseif(line MATCHES "([0-9]+) bytes spill stores, ([0-9]+) bytes spill loads" AND kernel)
