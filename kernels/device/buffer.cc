@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/base/round_up.h"
+#include "kernels/device/memory_nodes.h"
 
 namespace strata {
 namespace {
@@ -32,7 +33,10 @@ absl::StatusOr<Buffer> Buffer::Allocate(int64_t bytes, MemoryKind kind) {
   void* data = std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
   if (data == nullptr) return Exhausted(bytes, kind, "out of memory");
   // Advice only: a kernel without huge pages refuses it and the memory serves all the same.
-  if (alignment == kHugePageBytes) madvise(data, static_cast<size_t>(rounded), MADV_HUGEPAGE);
+  if (alignment == kHugePageBytes) {
+    madvise(data, static_cast<size_t>(rounded), MADV_HUGEPAGE);
+    SpreadOverNodes(static_cast<std::byte*>(data), rounded, SpreadNodes());
+  }
   if (kind == MemoryKind::kPinned && mlock(data, static_cast<size_t>(bytes)) != 0) {
     const int error = errno;
     std::free(data);

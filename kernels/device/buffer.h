@@ -1,8 +1,9 @@
 // Buffer: the only owner of bytes that tensors are viewed in. Move-only, of one MemoryKind.
 //
 // Host buffers are aligned to 64 bytes; from 2 MiB on to 2 MiB, with huge pages asked for, so that
-// streaming over weights does not spend its time in page walks. Bytes are not initialised. What a
-// device allocates comes with the device's way to free it.
+// streaming over weights does not spend its time in page walks, and spread over the machine's
+// memory nodes (memory_nodes.h). Bytes are not initialised. What a device allocates comes with the
+// device's way to free it.
 #pragma once
 
 #include <cstddef>
