@@ -32,7 +32,7 @@ fi
 for folder in /usr/local/cuda/lib64 /usr/local/cuda/targets/x86_64-linux/lib; do
   [[ -d $folder ]] && cublas=${cublas:+$cublas:}$folder
 done
-export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$cublas
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH${cublas:+:}}$cublas
 
 if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >"$out/gpu.txt" 2>&1; then
   echo "no NVIDIA driver: $(head -n 1 "$out/gpu.txt" 2>/dev/null || echo 'nvidia-smi is not there')"
