@@ -112,7 +112,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
     STRATA_ASSIGN_OR_RETURN(engine->gpu_, options.make_gpu());
   }
   if (options.placement.host_memory.has_value() || options.make_gpu != nullptr ||
-      policy.kv.disk > 0 || SmallestStaging(engine->shape_, policy).host_bytes > 0) {
+      policy.kv.disk > 0 || policy.activations.disk > 0 ||
+      SmallestStaging(engine->shape_, policy).host_bytes > 0) {
     STRATA_ASSIGN_OR_RETURN(engine->disk_queue_, DiskQueue::Create({}));
   }
   STRATA_ASSIGN_OR_RETURN(

@@ -13,16 +13,27 @@ using Clock = std::chrono::steady_clock;
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-int64_t NumBytes(absl::Span<const DiskTransfer> transfers) {
-  int64_t bytes = 0;
-  for (const DiskTransfer& transfer : transfers) bytes += transfer.bytes;
-  return bytes;
+bool MovesHidden(const Step& step) {
+  return step.kind == StepKind::kReadHidden || step.kind == StepKind::kWriteHidden;
+}
+
+bool MovesKv(const Step& step) {
+  return step.kind == StepKind::kReadKv || step.kind == StepKind::kCopyKvIn ||
+         step.kind == StepKind::kCopyKvOut || step.kind == StepKind::kWriteKv;
 }
 
 }  // namespace
 
 Executor::Executor(const Parts& parts, Schedule schedule)
-    : parts_(parts), schedule_(std::move(schedule)) {
+    : parts_(parts),
+      schedule_(std::move(schedule)),
+      kv_({.decoder = parts.decoder,
+           .kv_cache = parts.kv_cache,
+           .disk_queue = parts.disk_queue,
+           .gpu = parts.gpu.has_value() ? parts.gpu->device : nullptr,
+           .host_slots = parts.kv_host_slots,
+           .gpu_slots = parts.kv_gpu_slots}),
+      hidden_(parts.hidden) {
   for (PassLog& log : logs_) log.resize(schedule_.steps.size());
   lane_free_.fill(Clock::time_point::min());
   const int32_t head = static_cast<int32_t>(parts_.decoder->stages().size()) - 1;
@@ -35,7 +46,8 @@ Executor::Executor(const Parts& parts, Schedule schedule)
       schedule_.steps.begin(), schedule_.steps.end(),
       [](const Step& step) { return step.kind == StepKind::kCompute && step.lane == Lane::kGpu; });
   if (!parts_.gpu.has_value()) return;
-  for (const Lane lane : {Lane::kDiskRead, Lane::kHostToDevice, Lane::kDeviceToHost, Lane::kGpu}) {
+  for (const Lane lane :
+       {Lane::kDiskRead, Lane::kDiskWrite, Lane::kHostToDevice, Lane::kDeviceToHost, Lane::kGpu}) {
     lanes_[static_cast<size_t>(lane)] = std::make_unique<Stream>();
   }
 }
@@ -87,10 +99,8 @@ absl::StatusOr<WeightLease> Executor::Compute(const Step& step, const ScheduledB
   STRATA_ASSIGN_OR_RETURN(WeightLease weights, parts_.weights->Acquire(step.stage));
   std::optional<KvLease> kv;
   if (stage.kind == StageKind::kAttend) {
-    const size_t index = static_cast<size_t>(step.micro_batch);
-    if (kv_is_read_late_[index]) STRATA_RETURN_IF_ERROR(ReadKvLate(step));
-    kv = parts_.kv_cache->Acquire(kv_plans_[index], stage.layer_index,
-                                  {.host = parts_.kv_slot_bytes > 0 ? KvPages(step) : nullptr});
+    if (kv_.IsLate(step)) STRATA_RETURN_IF_ERROR(kv_.MoveLate(step));
+    kv = kv_.Acquire(step);
   }
   STRATA_RETURN_IF_ERROR(parts_.decoder->Run(stage, weights.tensors(), batch.batch,
                                              kv.has_value() ? kv->view() : KvView(), activations,
@@ -98,43 +108,25 @@ absl::StatusOr<WeightLease> Executor::Compute(const Step& step, const ScheduledB
   return weights;
 }
 
-absl::Status Executor::TakeKvSlot(const Step& step) {
-  // A read is issued when the visit two before is over, so this slot is needed no longer, but what
-  // it holds may still be on its way to the disk.
-  KvSlot& slot = kv_slots_[static_cast<size_t>(num_kv_visits_++ % kNumKvSlots)];
-  STRATA_RETURN_IF_ERROR(slot.written.Synchronize());
-  slot = {.stage = step.stage, .micro_batch = step.micro_batch};
-  return absl::OkStatus();
-}
-
-size_t Executor::KvSlotOf(const Step& step) const {
-  for (size_t i = 0; i < kv_slots_.size(); ++i) {
-    if (kv_slots_[i].stage == step.stage && kv_slots_[i].micro_batch == step.micro_batch) return i;
-  }
-  STRATA_CHECK(false, "a micro-batch without a slot for its KV pages");
-}
-
-std::byte* Executor::KvPages(const Step& step) const {
-  return parts_.kv_staging + static_cast<int64_t>(KvSlotOf(step)) * parts_.kv_slot_bytes;
-}
-
-std::vector<DiskTransfer> Executor::KvTransfers(const Step& step) const {
-  const KvPagePlan& plan = kv_plans_[static_cast<size_t>(step.micro_batch)];
-  const int64_t layer = parts_.decoder->stages()[static_cast<size_t>(step.stage)].layer_index;
-  return step.kind == StepKind::kWriteKv ? parts_.kv_cache->Writes(plan, layer, KvPages(step))
-                                         : parts_.kv_cache->Reads(plan, layer, KvPages(step));
-}
-
-absl::Status Executor::ReadKvLate(const Step& compute) {
+std::vector<int32_t> Executor::StepsBeforeLate(const Step& compute) const {
+  std::vector<int32_t> steps;
+  if (compute.kind != StepKind::kCompute || !kv_.IsLate(compute)) return steps;
   for (size_t i = 0; i < schedule_.steps.size(); ++i) {
     const Step& step = schedule_.steps[i];
-    if (step.kind != StepKind::kWriteKv || step.stage != compute.stage) continue;
-    if (step.micro_batch >= compute.micro_batch) break;
-    STRATA_RETURN_IF_ERROR(End(static_cast<int32_t>(i), Log(0)[i]));
+    const bool back = step.kind == StepKind::kCopyKvOut || step.kind == StepKind::kWriteKv;
+    if (back && step.stage == compute.stage && step.micro_batch < compute.micro_batch) {
+      steps.push_back(static_cast<int32_t>(i));
+    }
   }
-  const std::vector<DiskTransfer> reads = KvTransfers(compute);
-  totals_.bytes[static_cast<size_t>(Lane::kDiskRead)] += NumBytes(reads);
-  return parts_.disk_queue->Read(reads).Synchronize();
+  return steps;
+}
+
+LaneMove Executor::MoveOf(const Step& step, const ScheduledBatch* batch,
+                          const Activations& activations) {
+  if (MovesKv(step)) return kv_.MoveOf(step);
+  if (!MovesHidden(step)) return {};
+  const MicroBatch& rows = batch->batch;
+  return hidden_.MoveOf(step, activations.Hidden(rows.index, rows.num_tokens()));
 }
 
 absl::Status Executor::IssueHere(const Step& step, const ScheduledBatch* batch,
@@ -149,28 +141,44 @@ absl::Status Executor::IssueHere(const Step& step, const ScheduledBatch* batch,
       issued.event = parts_.disk_queue->Read(parts_.weights->transfers(step.stage));
       return absl::OkStatus();
     case StepKind::kCompute: {
+      for (const int32_t before : StepsBeforeLate(step)) {
+        STRATA_RETURN_IF_ERROR(End(before, Log(0)[static_cast<size_t>(before)]));
+      }
       issued.event.Complete(Compute(step, *batch, activations, *parts_.backend).status());
       return End(issued.span.step, issued);
     }
     case StepKind::kReadKv:
     case StepKind::kWriteKv: {
-      const bool read = step.kind == StepKind::kReadKv;
-      if (read) STRATA_RETURN_IF_ERROR(TakeKvSlot(step));
-      const bool late = read && kv_is_read_late_[static_cast<size_t>(step.micro_batch)];
-      const std::vector<DiskTransfer> transfers =
-          late ? std::vector<DiskTransfer>() : KvTransfers(step);
-      issued.span.bytes = NumBytes(transfers);
-      if (transfers.empty()) {
+      Event& written = kv_slot_written_[static_cast<size_t>(step.host_slot)];
+      // The slot is needed no longer, but what it holds may still be on its way to the disk.
+      if (step.kind == StepKind::kReadKv) STRATA_RETURN_IF_ERROR(written.Synchronize());
+      const LaneMove move = kv_.MoveOf(step);
+      issued.span.bytes = move.bytes();
+      issued.event = kv_.Submit(move);
+      if (step.kind == StepKind::kWriteKv) written = issued.event;
+      if (issued.span.bytes == 0) issued.ended = true;
+      return absl::OkStatus();
+    }
+    case StepKind::kReadHidden:
+    case StepKind::kWriteHidden: {
+      const LaneMove move = MoveOf(step, batch, activations);
+      issued.span.bytes = move.bytes();
+      if (issued.span.bytes == 0) {
         issued.ended = true;
         return absl::OkStatus();
       }
-      issued.event =
-          read ? parts_.disk_queue->Read(transfers) : parts_.disk_queue->Write(transfers);
-      if (!read) kv_slots_[KvSlotOf(step)].written = issued.event;
+      // Also in a pass that lacks the micro-batch which the schedule has there before.
+      Event& written = hidden_written_[move.transfers.front().memory];
+      if (step.kind == StepKind::kReadHidden) STRATA_RETURN_IF_ERROR(written.Synchronize());
+      issued.event = kv_.Submit(move);
+      if (step.kind == StepKind::kWriteHidden) written = issued.event;
       return absl::OkStatus();
     }
+    case StepKind::kCopyKvIn:
+    case StepKind::kCopyKvOut:
     case StepKind::kCopyWeights:
     case StepKind::kCopyHidden:
+    case StepKind::kParkHidden:
       break;
   }
   return absl::UnimplementedError("the schedule computes on a gpu that is not there");
@@ -183,12 +191,19 @@ std::vector<MutableTensorView> Executor::CopiedTensors(const Step& step,
   const std::vector<Stage>& stages = parts_.decoder->stages();
   const bool to_gpu = step.lane == Lane::kHostToDevice;
   const int64_t n = batch.batch.num_tokens();
-  const size_t index = static_cast<size_t>(step.micro_batch);
   std::vector<MutableTensorView> pairs;
   const auto add = [&](auto view) {
     pairs.push_back(view(activations));
     pairs.push_back(view(*parts_.gpu->activations));
   };
+  const auto add_hidden = [&] {
+    add([n, k = batch.batch.index](const Activations& a) { return a.Hidden(k, n); });
+    hidden_.SetOnGpu(step.micro_batch, to_gpu);
+  };
+  if (step.kind == StepKind::kParkHidden) {
+    if (hidden_.LeaveGpu(step.micro_batch)) add_hidden();
+    return pairs;
+  }
   const bool attends = stages[stage].kind == StageKind::kAttend;
   if (attends) {
     add([n](const Activations& a) { return a.Queries(n); });
@@ -199,16 +214,13 @@ std::vector<MutableTensorView> Executor::CopiedTensors(const Step& step,
     add([n](const Activations& a) { return a.Attended(n); });
   }
   // Attend does not read the hidden rows, but they wait where the stage after it will.
-  bool moves = hidden_is_on_gpu_[index] != to_gpu;
+  bool moves = hidden_.is_on_gpu(step.micro_batch) != to_gpu;
   if (attends) {
     for (const Step& other : schedule_.steps) {
       if (other.kind == StepKind::kCopyHidden && other.stage == step.stage + 1) moves = false;
     }
   }
-  if (moves) {
-    add([n, k = batch.batch.index](const Activations& a) { return a.Hidden(k, n); });
-    hidden_is_on_gpu_[index] = to_gpu;
-  }
+  if (moves) add_hidden();
   return pairs;
 }
 
@@ -259,11 +271,16 @@ Event Executor::RunInLane(const Step& step, const ScheduledBatch* batch, Activat
     case StepKind::kCopyWeights:
       return parts_.weights->CopyToGpu(step.stage);
     case StepKind::kCopyHidden:
+    case StepKind::kParkHidden:
       return CopyHidden(step.lane, copied);
     case StepKind::kCompute:
       return ComputeOnGpu(step, *batch, activations);
     case StepKind::kReadKv:
+    case StepKind::kCopyKvIn:
+    case StepKind::kCopyKvOut:
     case StepKind::kWriteKv:
+    case StepKind::kReadHidden:
+    case StepKind::kWriteHidden:
       break;
   }
   return Event::Passed(absl::InternalError("a step in a lane that is not its own"));
@@ -278,18 +295,26 @@ void Executor::IssueToLane(const Step& step, const ScheduledBatch* batch, Activa
     const Issued& other = Log(before.passes_ago)[static_cast<size_t>(before.step)];
     if (!other.ended) lane.Wait(other.event);
   }
+  for (const int32_t before : StepsBeforeLate(step)) {
+    const Issued& other = Log(0)[static_cast<size_t>(before)];
+    if (!other.ended) lane.Wait(other.event);
+  }
   std::vector<MutableTensorView> copied;
+  LaneMove move = MoveOf(step, batch, activations);
+  issued.span.bytes += move.bytes();
   if (step.kind == StepKind::kCompute && step.stage == 0) {
-    hidden_is_on_gpu_[static_cast<size_t>(step.micro_batch)] = true;  // embed makes them there
-  } else if (step.kind == StepKind::kCopyHidden) {
+    hidden_.SetOnGpu(step.micro_batch, true);  // embed makes them there
+  } else if (step.kind == StepKind::kCopyHidden || step.kind == StepKind::kParkHidden) {
     copied = CopiedTensors(step, *batch, activations);
     for (size_t i = 0; i < copied.size(); i += 2) {
       issued.span.bytes += BytesOf(copied[i].dtype(), copied[i].shape().NumElements());
     }
   }
   issued.ended = false;
-  lane.SubmitToDevice([this, &step, batch, &activations, &issued, copied = std::move(copied)] {
+  lane.SubmitToDevice([this, &step, batch, &activations, &issued, copied = std::move(copied),
+                       move = std::move(move)] {
     issued.span.begin = Clock::now();
+    if (MovesKv(step) || MovesHidden(step)) return kv_.Submit(move);
     return RunInLane(step, batch, activations, copied);
   });
   issued.event = lane.Record();
@@ -313,10 +338,10 @@ absl::Status Executor::Issue(int32_t index, absl::Span<const ScheduledBatch> bat
   }
   const ScheduledBatch* const batch =
       step.micro_batch < 0 ? nullptr : &batches[static_cast<size_t>(step.micro_batch)];
-  // KV pages from disk are the cpu's, and so are their transfers.
-  const bool here =
-      lane == nullptr || step.kind == StepKind::kReadKv || step.kind == StepKind::kWriteKv;
-  if (here) return IssueHere(step, batch, activations, issued);
+  if (step.kind == StepKind::kCompute) {
+    totals_.bytes[static_cast<size_t>(Lane::kDiskRead)] += kv_.LateDiskBytes(step);
+  }
+  if (lane == nullptr) return IssueHere(step, batch, activations, issued);
   IssueToLane(step, batch, activations, issued);
   return absl::OkStatus();
 }
@@ -335,18 +360,14 @@ absl::Status Executor::CopyAngles(const MicroBatch& batch, const Activations& ac
 
 absl::Status Executor::BeginPass(absl::Span<const ScheduledBatch> batches,
                                  Activations& activations) {
-  kv_plans_.clear();
-  kv_is_read_late_.clear();
-  hidden_is_on_gpu_.assign(batches.size(), false);
+  kv_.Begin();
+  hidden_.Begin(static_cast<int64_t>(batches.size()));
   for (const ScheduledBatch& batch : batches) {
     STRATA_RETURN_IF_ERROR(parts_.decoder->Begin(batch.batch, activations));
     if (parts_.gpu.has_value()) {
       STRATA_RETURN_IF_ERROR(CopyAngles(batch.batch, activations));
     }
-    KvPagePlan plan = parts_.kv_cache->PlanPages(batch.appends);
-    STRATA_CHECK(plan.staging_bytes <= parts_.kv_slot_bytes, "KV pages larger than their slot");
-    kv_is_read_late_.push_back(ReadsWhatIsWritten(plan, kv_plans_).on_disk);
-    kv_plans_.push_back(std::move(plan));
+    kv_.Add(batch.appends);
   }
   return absl::OkStatus();
 }

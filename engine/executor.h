@@ -16,15 +16,17 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "engine/hidden_rows.h"
+#include "engine/kv_transfers.h"
 #include "kernels/device/device.h"
 #include "kernels/device/stream.h"
 #include "kernels/ops/backend.h"
 #include "models/decoder.h"
 #include "offload/disk/disk_queue.h"
 #include "offload/kv/kv_cache.h"
-#include "offload/kv/kv_lease.h"
 #include "offload/plan/schedule.h"
 #include "offload/weights/weight_store.h"
 
@@ -69,9 +71,9 @@ class Executor {
     KvCache* kv_cache = nullptr;
     Backend* backend = nullptr;
     DiskQueue* disk_queue = nullptr;  // null when no step of the schedule needs the disk
-    // For KV pages from disk: kNumKvSlots regions of kv_slot_bytes, aligned to kDiskAlignment.
-    std::byte* kv_staging = nullptr;
-    int64_t kv_slot_bytes = 0;
+    KvTransfers::Slots kv_host_slots;
+    KvTransfers::Slots kv_gpu_slots;
+    HiddenRows::Parts hidden;
     std::optional<Gpu> gpu;
   };
 
@@ -106,12 +108,6 @@ class Executor {
     bool is_absent = false;  // of a micro-batch that the pass has not
   };
   using PassLog = std::vector<Issued>;  // by step
-  // A region of KV staging: whose pages it holds, and what writes them back.
-  struct KvSlot {
-    int32_t stage = -1;
-    int32_t micro_batch = -1;
-    Event written;
-  };
 
   // The rotary angles of a micro-batch, to the gpu.
   absl::Status CopyAngles(const MicroBatch& batch, const Activations& activations);
@@ -146,13 +142,10 @@ class Executor {
   // Hands the stage to `backend`; what must be kept until that has finished.
   absl::StatusOr<WeightLease> Compute(const Step& step, const ScheduledBatch& batch,
                                       Activations& activations, Backend& backend);
-  // Gives the visit of `step` the slot that has been free for longest.
-  absl::Status TakeKvSlot(const Step& step);
-  size_t KvSlotOf(const Step& step) const;
-  std::byte* KvPages(const Step& step) const;
-  std::vector<DiskTransfer> KvTransfers(const Step& step) const;
-  // Reads KV pages that an earlier micro-batch of this pass wrote, and so could not be read ahead.
-  absl::Status ReadKvLate(const Step& compute);
+  // What a step moves of KV pages or of hidden rows that wait.
+  LaneMove MoveOf(const Step& step, const ScheduledBatch* batch, const Activations& activations);
+  // What takes home the KV pages that `compute` could not fetch ahead.
+  std::vector<int32_t> StepsBeforeLate(const Step& compute) const;
   // Blocks until what `step` comes after has passed.
   absl::Status WaitFor(const Step& step);
   absl::Status End(int32_t step, Issued& issued);
@@ -161,13 +154,12 @@ class Executor {
   Parts parts_;
   Schedule schedule_;
   bool logits_are_on_gpu_ = false;
-  bool is_all_on_gpu_ = false;         // nothing of the schedule moves or runs elsewhere
-  int64_t pass_ = -1;                  // in progress
-  std::vector<KvPagePlan> kv_plans_;   // of its micro-batches
-  std::vector<bool> kv_is_read_late_;  // likewise
-  std::array<KvSlot, kNumKvSlots> kv_slots_;
-  int64_t num_kv_visits_ = 0;           // so far; they take the slots in turn
-  std::vector<bool> hidden_is_on_gpu_;  // of the micro-batches, when the last step was issued
+  bool is_all_on_gpu_ = false;  // nothing of the schedule moves or runs elsewhere
+  int64_t pass_ = -1;  // in progress
+  KvTransfers kv_;
+  std::array<Event, kNumKvSlots> kv_slot_written_;         // by host slot; without a gpu
+  absl::flat_hash_map<std::byte*, Event> hidden_written_;  // by place; without a gpu
+  HiddenRows hidden_;                                      // when the last step was issued
   std::array<PassLog, kMaxPassesAgo + 1> logs_;
   std::array<std::chrono::steady_clock::time_point, kNumLanes> lane_free_;
   ExecutorTotals totals_;

@@ -61,16 +61,10 @@ absl::StatusOr<std::optional<Policy>> PolicyByHand(const PlacementOptions& optio
     policy->micro_batch_rows = options.micro_batch_rows.value_or(policy->micro_batch_rows);
     policy->num_micro_batches = options.num_micro_batches.value_or(policy->num_micro_batches);
   }
-  if (policy.has_value() && policy->activations.disk > 0) {
-    return absl::UnimplementedError("activations on disk: they stay in memory in this version");
-  }
-  if (policy.has_value() && policy->kv.gpu > 0 && policy->kv.gpu < 1) {
-    return absl::UnimplementedError("KV pages in gpu memory: all of them or none in this version");
-  }
-  if (policy.has_value() && policy->kv.gpu == 0 && policy->attend_device == ComputeDevice::kGpu) {
+  if (policy.has_value() && policy->prefill_attend_device.has_value()) {
     return absl::UnimplementedError(
-        "KV pages that travel to the gpu: pages outside of its memory are attended on the cpu in "
-        "this version");
+        "policy: prefill_attend_device: all passes attend on the device of their stage in this "
+        "version");
   }
   if (policy.has_value())
     STRATA_RETURN_IF_ERROR(CheckPolicy(*policy, {.model = shape, .has_gpu = has_gpu}));
@@ -145,7 +139,7 @@ absl::Status FindPlan(const EngineOptions& options, PlannedModel& model) {
                                        {.micro_batch_rows = placement.micro_batch_rows,
                                         .num_micro_batches = placement.num_micro_batches,
                                         .min_sequences = 1,
-                                        .kv_may_be_split = false,  // in this version
+                                        .prompts_may_attend_elsewhere = false,  // in this version
                                         .kv_dtype = model.kv_dtype}));
   return absl::OkStatus();
 }

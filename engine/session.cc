@@ -41,123 +41,50 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(Engine& engine,
                                         policy.micro_batch_sequences);
   }
 
-  const ModelConfig& config = engine.decoder().config();
   const ActivationExtents extents = {.max_tokens = effective.micro_batch_tokens,
                                      .max_micro_batches = num_micro_batches,
                                      .max_logit_rows = effective.max_logit_rows};
-  STRATA_ASSIGN_OR_RETURN(
-      MemoryCharge charge,
-      MemoryCharge::Take(engine.budget(), Tier::kHost, Activations::BytesFor(config, extents),
-                         absl::StrCat("activations of ", num_micro_batches, " micro-batches of ",
-                                      effective.micro_batch_tokens, " tokens")));
-  absl::StatusOr<Activations> activations =
-      absl::FailedPreconditionError("activations not made yet");
-  if (engine.gpu() == nullptr) {
-    activations = Activations::Create(config, extents, MemoryKind::kPageable);
-  } else {
-    STRATA_ASSIGN_OR_RETURN(Buffer memory,
-                            engine.gpu()->AllocateHost(Activations::BytesFor(config, extents)));
-    activations = Activations::Within(config, extents, std::move(memory));
-  }
-  STRATA_RETURN_IF_ERROR(activations.status());
+  STRATA_ASSIGN_OR_RETURN(ActivationMemory activations, MakeActivationMemory(engine, extents));
   std::unique_ptr<Session> session(
-      new Session(engine, effective, std::move(callbacks), *std::move(activations)));
-  session->charges_.push_back(std::move(charge));
-  if (engine.gpu() != nullptr) {
-    const int64_t bytes = Activations::BytesFor(config, extents);
-    STRATA_ASSIGN_OR_RETURN(MemoryCharge on_gpu,
-                            MemoryCharge::Take(engine.budget(), Tier::kGpu, bytes, "activations"));
-    session->charges_.push_back(std::move(on_gpu));
-    STRATA_ASSIGN_OR_RETURN(Buffer memory, engine.gpu()->Allocate(bytes));
-    session->gpu_activations_ = Activations::Within(config, extents, std::move(memory));
-  }
-  STRATA_RETURN_IF_ERROR(session->MakeKvCache());
+      new Session(engine, effective, std::move(callbacks), std::move(activations)));
+  const int64_t most = policy.micro_batch_sequences;
+  STRATA_ASSIGN_OR_RETURN(
+      session->kv_,
+      MakeKvMemory(engine, {.max_sequences = effective.max_batch_size,
+                            .max_micro_batch_sequences =
+                                most > 0 ? std::min(most, effective.micro_batch_tokens)
+                                         : effective.micro_batch_tokens,
+                            .max_sequence_tokens = effective.max_sequence_tokens,
+                            .prefix_sharing = effective.prefix_sharing}));
   session->MakeExecutor(num_micro_batches);
   return session;
 }
 
 Session::Session(Engine& engine, const SessionOptions& options, SessionCallbacks callbacks,
-                 Activations activations)
+                 ActivationMemory activations)
     : engine_(engine),
       options_(options),
       callbacks_(std::move(callbacks)),
       activations_(std::move(activations)) {}
-
-absl::Status Session::MakeKvCache() {
-  const ModelConfig& config = engine_.decoder().config();
-  MemoryBudget& budget = engine_.budget();
-  KvCacheOptions options = {.layout = {.dtype = engine_.kv_dtype(),
-                                       .page_size = kKvPageSize,
-                                       .num_kv_heads = config.num_kv_heads,
-                                       .head_dim = config.head_dim,
-                                       .v_head_dim = config.head_dim},
-                            .num_layers = config.num_layers,
-                            .disk_share = engine_.policy().kv.disk,
-                            .prefix_sharing = options_.prefix_sharing};
-  if (!engine_.share_prefixes()) options.prefix_sharing = PrefixSharing::kOff;
-  // Then the angles, and with them the rows, depend on the length of the whole sequence.
-  if (config.rope.scaling == RopeScaling::kDynamic) options.prefix_sharing = PrefixSharing::kOff;
-  // Pages in host memory are allocated when they are used; a spill file and its staging are not.
-  int64_t positions = options_.max_sequence_tokens;
-  if (positions == 0 && options.disk_share > 0) {
-    positions = engine_.plan().workload.total_tokens();
-  }
-  positions = positions > 0 ? std::min(positions, config.max_positions) : config.max_positions;
-  const int64_t pages_per_sequence = (positions + kKvPageSize - 1) / kKvPageSize;
-  const int64_t num_pages = options_.max_batch_size * pages_per_sequence;
-
-  if (options.disk_share > 0) {
-    // One page more for each sequence: shares are rounded sequence by sequence.
-    options.max_disk_pages = std::min(
-        num_pages, static_cast<int64_t>(options.disk_share * static_cast<double>(num_pages)) +
-                       options_.max_batch_size);
-    const int64_t spill_bytes = KvSpillBytes(options);
-    STRATA_ASSIGN_OR_RETURN(MemoryCharge on_disk,
-                            MemoryCharge::Take(budget, Tier::kDisk, spill_bytes, "KV cache"));
-    charges_.push_back(std::move(on_disk));
-    STRATA_ASSIGN_OR_RETURN(DiskFile spill,
-                            DiskFile::CreateSpill(engine_.disk_directory(), spill_bytes));
-    kv_spill_ = std::make_unique<DiskFile>(std::move(spill));
-    options.spill = kv_spill_.get();
-    // At most all pages on disk visit at a time, one layer of them.
-    kv_slot_bytes_ = spill_bytes / config.num_layers;
-    const int64_t staging_bytes = std::max(kNumKvSlots * kv_slot_bytes_, Buffer::kHugePageBytes);
-    STRATA_ASSIGN_OR_RETURN(
-        MemoryCharge staging,
-        MemoryCharge::Take(budget, Tier::kHost, staging_bytes, "staging of the KV cache"));
-    charges_.push_back(std::move(staging));
-    STRATA_ASSIGN_OR_RETURN(kv_staging_, Buffer::Allocate(staging_bytes, MemoryKind::kPageable));
-  }
-  options.gpu = engine_.gpu();
-  if (engine_.policy().kv.gpu == 1) {
-    options.layer_is_on_gpu.assign(static_cast<size_t>(config.num_layers), true);
-    options.max_gpu_pages =
-        std::min(num_pages, budget.available(Tier::kGpu) / KvGpuPageBytes(options));
-  }
-  options.max_host_pages = num_pages - (options.disk_share == 1 ? options.max_disk_pages : 0);
-  if (KvHostPageBytes(options) > 0) {
-    options.max_host_pages =
-        std::min(options.max_host_pages, budget.available(Tier::kHost) / KvHostPageBytes(options));
-  }
-  STRATA_ASSIGN_OR_RETURN(kv_cache_, KvCache::Create(options));
-  return absl::OkStatus();
-}
 
 void Session::MakeExecutor(int64_t num_micro_batches) {
   std::optional<Executor::Gpu> gpu;
   if (engine_.gpu() != nullptr) {
     gpu = {.device = engine_.gpu(),
            .backend = engine_.gpu_backend(),
-           .activations = &*gpu_activations_};
+           .activations = &*activations_.on_gpu};
   }
   executor_ = std::make_unique<Executor>(
       Executor::Parts{.decoder = &engine_.decoder(),
                       .weights = &engine_.weights(),
-                      .kv_cache = kv_cache_.get(),
+                      .kv_cache = kv_.cache.get(),
                       .backend = &engine_.backend(),
                       .disk_queue = engine_.disk_queue(),
-                      .kv_staging = kv_staging_.data(),
-                      .kv_slot_bytes = kv_slot_bytes_,
+                      .kv_host_slots = kv_.host_slots,
+                      .kv_gpu_slots = kv_.gpu_slots,
+                      .hidden = {.activations = engine_.policy().activations,
+                                 .spill = activations_.spill.get(),
+                                 .place_bytes = activations_.place_bytes},
                       .gpu = gpu},
       MakeSchedule(engine_.model_shape(), engine_.policy(), num_micro_batches));
 }
@@ -197,6 +124,16 @@ absl::StatusOr<RequestId> Session::Submit(Request request) {
       }
     }
   }
+  const int64_t longest =
+      std::min(static_cast<int64_t>(request.prompt_ids.size()) + request.max_new_tokens,
+               config.max_positions);
+  if (kv_.max_positions > 0 && longest > kv_.max_positions) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a request of up to ", longest,
+                     " tokens: KV pages travel to the gpu through slots that were "
+                     "planned for sequences of ",
+                     kv_.max_positions, "; plan for longer ones"));
+  }
   const RequestId id = next_request_++;
   waiting_.push_back(std::make_unique<Sequence>(id, std::move(request), engine_.tokenizer(),
                                                 config.max_positions));
@@ -206,10 +143,10 @@ absl::StatusOr<RequestId> Session::Submit(Request request) {
 absl::Status Session::Admit() {
   while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_batch_size) {
     // Room for the longest it can become, so that no running sequence ever has to be evicted.
-    const SequenceId kv = kv_cache_->AddSequence(waiting_.front()->request().prompt_ids);
-    if (absl::Status status = kv_cache_->Reserve(kv, waiting_.front()->max_tokens());
+    const SequenceId kv = kv_.cache->AddSequence(waiting_.front()->request().prompt_ids);
+    if (absl::Status status = kv_.cache->Reserve(kv, waiting_.front()->max_tokens());
         !status.ok()) {
-      kv_cache_->Remove(kv);
+      kv_.cache->Remove(kv);
       // Those that run will leave and make room.
       return absl::IsResourceExhausted(status) && !running_.empty() ? absl::OkStatus() : status;
     }
@@ -247,7 +184,7 @@ std::vector<ScheduledBatch> Session::ComposePass() {
     const Sequence& sequence = *running.sequence;
     // Behind the rows that other sequences with the same prefix have computed or that those before
     // it in this pass will compute: a pass appends the rows of all before any attends.
-    const int64_t first_position = kv_cache_->num_planned(running.kv);
+    const int64_t first_position = kv_.cache->num_planned(running.kv);
     const int64_t wanted = sequence.num_tokens() - first_position;
     const bool scores = sequence.scores_rows();
     const int64_t count = std::min({wanted, room + 1, scores ? logit_room + 1 : wanted});
@@ -279,7 +216,7 @@ std::vector<ScheduledBatch> Session::ComposePass() {
                                         .num_queries = rows,
                                         .first_position = position});
     }
-    kv_cache_->PlanRows(running.kv, done);
+    kv_.cache->PlanRows(running.kv, done);
     room -= std::max<int64_t>(0, done - 1);
     if (scores) logit_room -= std::max<int64_t>(0, done - 1);
   }
@@ -287,7 +224,7 @@ std::vector<ScheduledBatch> Session::ComposePass() {
 }
 
 absl::Span<const float> Session::LogitsOf(int64_t row) const {
-  const MutableTensorView logits = activations_.Logits(row, 1);
+  const MutableTensorView logits = activations_.in_host.Logits(row, 1);
   return absl::MakeConstSpan(logits.Row<float>(0), static_cast<size_t>(logits.num_columns()));
 }
 
@@ -295,18 +232,18 @@ absl::StatusOr<TokenEvent> Session::SampleRow(Sequence& sequence, int64_t logit_
   if (!executor_->logits_are_on_gpu() || !sequence.candidate_temperature().has_value()) {
     return sequence.Sample(LogitsOf(logit_row));
   }
-  const MutableTensorView ids = activations_.CandidateIds(logit_row, 1);
+  const MutableTensorView ids = activations_.in_host.CandidateIds(logit_row, 1);
   const size_t count = static_cast<size_t>(ids.num_columns());
   const TokenCandidates candidates = {
       .ids = absl::MakeConstSpan(ids.Row<int32_t>(0), count),
       .logits =
-          absl::MakeConstSpan(activations_.CandidateLogits(logit_row, 1).Row<float>(0), count),
-      .mass = activations_.CandidateMass(logit_row, 1).Row<float>(0)[0],
+          absl::MakeConstSpan(activations_.in_host.CandidateLogits(logit_row, 1).Row<float>(0), count),
+      .mass = activations_.in_host.CandidateMass(logit_row, 1).Row<float>(0)[0],
       .vocab_size = engine_.decoder().config().vocab_size};
   if (std::optional<TokenEvent> event = sequence.Sample(candidates); event.has_value()) {
     return *std::move(event);
   }
-  STRATA_RETURN_IF_ERROR(executor_->FetchLogits(logit_row, activations_));
+  STRATA_RETURN_IF_ERROR(executor_->FetchLogits(logit_row, activations_.in_host));
   return sequence.Sample(LogitsOf(logit_row));
 }
 
@@ -321,7 +258,7 @@ absl::Status Session::SampleAll(const std::vector<int64_t>& num_planned) {
       sequence.Score(position, LogitsOf(logit_row++));
     }
     sequence.MarkComputed(num_computed);
-    kv_cache_->MarkComputed(running_[i].kv,
+    kv_.cache->MarkComputed(running_[i].kv,
                             sequence.tokens().first(static_cast<size_t>(num_computed)));
     if (!sequence.ready_to_sample()) continue;
     // The last of a prompt's scored rows is also the one that is sampled from.
@@ -340,7 +277,7 @@ void Session::RemoveFinished() {
       still_running.push_back(std::move(running));
       continue;
     }
-    kv_cache_->Remove(running.kv);
+    kv_.cache->Remove(running.kv);
     completions.push_back(running.sequence->TakeCompletion());
   }
   running_ = std::move(still_running);
@@ -355,10 +292,10 @@ absl::Status Session::RunPass() {
   if (running_.empty()) return absl::OkStatus();
   const std::vector<ScheduledBatch> batches = ComposePass();
   std::vector<int64_t> num_planned;  // rows of every running sequence, after the pass
-  for (const Running& running : running_) num_planned.push_back(kv_cache_->num_planned(running.kv));
+  for (const Running& running : running_) num_planned.push_back(kv_.cache->num_planned(running.kv));
   for (const ScheduledBatch& batch : batches) num_rows_computed_ += batch.batch.num_tokens();
   pass_shapes_.push_back(ShapeOf(batches));
-  STRATA_RETURN_IF_ERROR(executor_->RunPass(batches, activations_));
+  STRATA_RETURN_IF_ERROR(executor_->RunPass(batches, activations_.in_host));
   STRATA_RETURN_IF_ERROR(SampleAll(num_planned));
   RemoveFinished();
   return absl::OkStatus();

@@ -11,16 +11,16 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/activation_memory.h"
 #include "engine/engine.h"
 #include "engine/executor.h"
+#include "engine/kv_memory.h"
 #include "engine/request.h"
 #include "engine/run_report.h"
 #include "engine/sequence.h"
-#include "models/activations.h"
 #include "offload/kv/kv_cache.h"
 
 namespace strata {
@@ -53,7 +53,8 @@ class Session {
                                                          SessionCallbacks callbacks);
 
   // Queues a request. InvalidArgument: an empty prompt, a token id outside the vocabulary, a prompt
-  // that fills the whole context, sampling parameters out of range.
+  // that fills the whole context, more tokens than the plan's slots for travelling KV pages hold,
+  // sampling parameters out of range.
   absl::StatusOr<RequestId> Submit(Request request);
 
   // Sequences that run or wait.
@@ -67,7 +68,7 @@ class Session {
   // Passes until nothing is pending.
   absl::Status RunUntilIdle();
 
-  TierBytes peak_kv() const { return kv_cache_->peak_bytes(); }
+  TierBytes peak_kv() const { return kv_.cache->peak_bytes(); }
   // Tokens of prompts and outputs that passes have computed; what sequences share counts once.
   int64_t num_rows_computed() const { return num_rows_computed_; }
   Executor& executor() { return *executor_; }
@@ -84,8 +85,7 @@ class Session {
   };
 
   Session(Engine& engine, const SessionOptions& options, SessionCallbacks callbacks,
-          Activations activations);
-  absl::Status MakeKvCache();
+          ActivationMemory activations);
   void MakeExecutor(int64_t num_micro_batches);
 
   absl::Status Admit();
@@ -102,13 +102,8 @@ class Session {
   Engine& engine_;
   SessionOptions options_;
   SessionCallbacks callbacks_;
-  std::vector<MemoryCharge> charges_;  // of activations, KV staging and the spill file
-  std::optional<Activations> gpu_activations_;
-  std::unique_ptr<DiskFile> kv_spill_;
-  Buffer kv_staging_;
-  int64_t kv_slot_bytes_ = 0;
-  Activations activations_;
-  std::unique_ptr<KvCache> kv_cache_;
+  ActivationMemory activations_;
+  KvMemory kv_;
   std::unique_ptr<Executor> executor_;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<Running> running_;  // in order of admission

@@ -1,5 +1,7 @@
 #include "models/activations.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "kernels/base/round_up.h"
 #include "kernels/base/status.h"
@@ -7,6 +9,7 @@
 namespace strata {
 namespace {
 
+constexpr int64_t kElementBytes = 4;
 constexpr int64_t kAlignment = 16;  // elements: one cache line
 
 }  // namespace
@@ -19,7 +22,15 @@ Activations::Activations(const ModelConfig& config, const ActivationExtents& ext
   };
   const int64_t tokens = extents.max_tokens;
   const int64_t all_tokens = tokens * extents.max_micro_batches;
-  place(hidden_, all_tokens, config.hidden_dim);
+  int64_t num_places = extents.max_micro_batches;
+  if (!extents.hidden_places.empty()) {
+    num_places = 1 + *std::max_element(extents.hidden_places.begin(), extents.hidden_places.end());
+  }
+  hidden_stride_ = tokens * config.hidden_dim;
+  if (extents.hidden_alignment > kAlignment * kElementBytes) {
+    hidden_stride_ = RoundUp(hidden_stride_, extents.hidden_alignment / kElementBytes);
+  }
+  place(hidden_, num_places, hidden_stride_);  // first: as aligned as the memory is
   place(cosines_, all_tokens, config.head_dim / 2);
   place(sines_, all_tokens, config.head_dim / 2);
   place(embedding_, tokens, config.embedding_dim);
@@ -81,7 +92,11 @@ MutableTensorView Activations::Embedding(int64_t num_tokens) const {
   return View(embedding_, {num_tokens, config_.embedding_dim});
 }
 MutableTensorView Activations::Hidden(int64_t micro_batch, int64_t num_tokens) const {
-  return ViewOf(micro_batch, hidden_, {num_tokens, config_.hidden_dim});
+  STRATA_CHECK(micro_batch < extents_.max_micro_batches, "more micro-batches than activations");
+  const int64_t place = extents_.hidden_places.empty()
+                            ? micro_batch
+                            : extents_.hidden_places[static_cast<size_t>(micro_batch)];
+  return View(hidden_ + place * hidden_stride_, {num_tokens, config_.hidden_dim});
 }
 MutableTensorView Activations::Normed(int64_t num_tokens) const {
   return View(normed_, {num_tokens, config_.hidden_dim});

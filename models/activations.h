@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "kernels/base/tensor_view.h"
@@ -25,6 +26,11 @@ struct ActivationExtents {
   int64_t max_tokens = 0;  // rows of a micro-batch
   int64_t max_micro_batches = 1;
   int64_t max_logit_rows = 0;  // of a pass
+  // The place of each micro-batch's hidden rows, from 0 on without a gap; micro-batches of one
+  // place take turns. Empty: each has its own.
+  std::vector<int32_t> hidden_places;
+  // Of a place's length in bytes, so that with memory aligned likewise all places are.
+  int64_t hidden_alignment = 64;
 };
 
 class Activations {
@@ -77,6 +83,7 @@ class Activations {
   ModelConfig config_;
   ActivationExtents extents_;
   int64_t num_elements_ = 0;
+  int64_t hidden_stride_ = 0;  // elements
   // Offsets in elements from the start of buffer_.
   int64_t embedding_ = 0, hidden_ = 0, normed_ = 0, queries_ = 0, keys_ = 0, values_ = 0;
   int64_t attended_ = 0, gate_ = 0, up_ = 0, cosines_ = 0, sines_ = 0;

@@ -75,6 +75,7 @@ Estimate StrataEstimate(const FlexGenRow& row, const HardwareProfile& machine) {
                                       .activations_gpu = per_cent(theirs.activations_gpu),
                                       .activations_host = per_cent(theirs.activations_host)},
                                      true);
+  policy.prefill_attend_device = ComputeDevice::kGpu;
   policy.micro_batch_sequences = theirs.micro_batch_sequences;
   policy.num_micro_batches = theirs.num_micro_batches;
   policy.micro_batch_rows = theirs.micro_batch_sequences * row.prompt_tokens;

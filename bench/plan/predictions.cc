@@ -110,8 +110,11 @@ std::string WhoComputes(const PlanResult& plan) {
                       ")");
     }
   }
-  if (plan.policy.kv.gpu < 1 && plan.policy.attend_device == ComputeDevice::kCpu) {
+  const KvLayerCounts& layers = plan.kv_layers;
+  const int64_t attended = layers.all - layers.on_gpu - layers.travelling;
+  if (attended > 0) {
     absl::StrAppend(&on_cpu, on_cpu.empty() ? "" : ", ", "attention in decode");
+    if (attended < layers.all) absl::StrAppend(&on_cpu, " (", attended, " of ", layers.all, ")");
   }
   return on_cpu.empty() ? "nothing" : on_cpu;
 }

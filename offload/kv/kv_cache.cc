@@ -12,8 +12,6 @@ namespace strata {
 
 namespace {
 
-int64_t SlotBytes(const KvLayout& layout) { return RoundUp(layout.PageBytes(), kDiskAlignment); }
-
 int64_t NumGpuLayers(const KvCacheOptions& options) {
   return std::count(options.layer_is_on_gpu.begin(), options.layer_is_on_gpu.end(), true);
 }
@@ -24,8 +22,12 @@ int64_t NumOtherLayers(const KvCacheOptions& options) {
 
 }  // namespace
 
+int64_t KvSlotBytes(const KvCacheOptions& options) {
+  return RoundUp(options.layout.PageBytes(), kDiskAlignment);
+}
+
 int64_t KvSpillBytes(const KvCacheOptions& options) {
-  return NumOtherLayers(options) * options.max_disk_pages * SlotBytes(options.layout);
+  return NumOtherLayers(options) * options.max_disk_pages * KvSlotBytes(options);
 }
 
 int64_t KvGpuPageBytes(const KvCacheOptions& options) {
@@ -64,7 +66,7 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const KvCacheOptions& o
 
 KvCache::KvCache(const KvCacheOptions& options)
     : options_(options),
-      slot_bytes_(SlotBytes(options.layout)),
+      slot_bytes_(KvSlotBytes(options)),
       num_gpu_layers_(NumGpuLayers(options)),
       pool_({.layer_bytes = options.layout.PageBytes(),
              .num_layers = NumOtherLayers(options),

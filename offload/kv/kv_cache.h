@@ -52,6 +52,9 @@ struct KvCacheOptions {
 // Bytes of the spill file for these options; 0 without pages on disk.
 int64_t KvSpillBytes(const KvCacheOptions& options);
 
+// Bytes of one layer of a page on disk and in staging memory: whole blocks.
+int64_t KvSlotBytes(const KvCacheOptions& options);
+
 // Bytes of a page's part on the gpu, and of the other in host memory.
 int64_t KvGpuPageBytes(const KvCacheOptions& options);
 int64_t KvHostPageBytes(const KvCacheOptions& options);

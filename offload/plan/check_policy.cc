@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
+#include "offload/plan/hidden_places.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/memory_use.h"
 #include "offload/plan/schedule.h"
 
@@ -38,6 +40,9 @@ absl::Status CheckStage(const Policy& policy, const CheckPolicyArgs& args, size_
   }
   const bool on_gpu = stage.device == ComputeDevice::kGpu;
   if (on_gpu && !args.has_gpu) return fault("computed on a gpu that is not there");
+  if (shape.work == StageWork::kAttend && !on_gpu && KvLiesOnGpu(policy.kv, shape.layer_index)) {
+    return fault("its KV rows lie in gpu memory but the cpu attends");
+  }
   for (size_t i = 0; i < stage.tensor_homes.size(); ++i) {
     const Tier home = stage.tensor_homes[i];
     if (home == Tier::kGpu && !on_gpu) {
@@ -69,13 +74,19 @@ absl::Status CheckPolicy(const Policy& policy, const CheckPolicyArgs& args) {
   }
   STRATA_RETURN_IF_ERROR(CheckShares(policy.kv, "kv", args.has_gpu));
   STRATA_RETURN_IF_ERROR(CheckShares(policy.activations, "activations", args.has_gpu));
-  const bool attends_on_gpu = policy.attend_device == ComputeDevice::kGpu ||
-                              policy.prefill_attend_device == ComputeDevice::kGpu;
-  if (attends_on_gpu && !args.has_gpu) {
+  if (policy.prefill_attend_device == ComputeDevice::kGpu && !args.has_gpu) {
     return absl::InvalidArgumentError("policy: attention on a gpu that is not there");
   }
   for (size_t i = 0; i < policy.stages.size(); ++i) {
     STRATA_RETURN_IF_ERROR(CheckStage(policy, args, i));
+  }
+  const int64_t on_disk = NumHiddenOnDisk(policy.activations, policy.num_micro_batches);
+  if (policy.activations.disk > 0 && on_disk <= kNumHiddenVisitors) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "policy: ", 100 * policy.activations.disk, " % of the activations on disk are those of ",
+        on_disk, " of a pass's ", policy.num_micro_batches,
+        " micro-batches, which would have no effect: ", kNumHiddenVisitors,
+        " are in host memory at a time; expected a larger share, or more micro-batches"));
   }
   const StagingNeeds needs = SmallestStaging(args.model, policy);
   if (policy.host_staging_bytes < needs.host_bytes || policy.gpu_staging_bytes < needs.gpu_bytes) {

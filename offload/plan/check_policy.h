@@ -14,8 +14,8 @@ struct CheckPolicyArgs {
 
 // InvalidArgument, naming the stage, unless the policy has a home for each tensor of the model, a
 // shared tensor lies where its owner does, nothing lies or is computed on a gpu that is not there,
-// the cpu computes no tensor of the gpu's memory, and each staging ring holds the largest stage
-// that streams through it.
+// the cpu computes no tensor of the gpu's memory and attends to no KV rows there, activations on
+// disk leave host memory, and each staging ring holds the largest stage that streams through it.
 absl::Status CheckPolicy(const Policy& policy, const CheckPolicyArgs& args);
 
 }  // namespace strata

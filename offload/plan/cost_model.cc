@@ -7,6 +7,8 @@
 #include "kernels/base/packed_weights.h"
 #include "kernels/base/round_up.h"
 #include "kernels/base/status.h"
+#include "offload/plan/hidden_places.h"
+#include "offload/plan/kv_layers.h"
 
 namespace strata {
 namespace {
@@ -187,67 +189,56 @@ Work CostModel::GatherFromDiskWork(const StageShape& stage,
   return work;
 }
 
-Work CostModel::AttendWork(const Policy& policy, const MicroBatchShape& micro_batch,
-                           bool other_micro_batches_wait, ComputeDevice project_device) const {
-  const double kv_row_bytes = Count(model_.kv_bytes_per_token_layer);
+Work CostModel::AttendWork(ComputeDevice device, const MicroBatchShape& micro_batch) const {
   const double flops = 2 * Count(model_.head_dim + model_.v_head_dim) * Count(model_.num_q_heads) *
                        Count(micro_batch.attended_positions);
-  const double bytes = Count(micro_batch.context_positions) * kv_row_bytes;
-  const double not_on_gpu = policy.kv.host + policy.kv.disk;
-  const bool gpu_fetches = policy.attend_device == ComputeDevice::kGpu;
+  const double bytes =
+      Count(micro_batch.context_positions) * Count(model_.kv_bytes_per_token_layer);
+  const DeviceRates& rates = Rates(device);
   Work work;
-  const auto add = [&](ComputeDevice device, double share) {
-    if (share <= 0) return;
-    const DeviceRates& rates = Rates(device);
-    work.seconds(LaneOf(device)) += std::max(flops * share / rates.attention_flops_per_s,
-                                             bytes * share / rates.attention_bytes_per_s) +
-                                    rates.seconds_per_stage;
-    work.bytes(LaneOf(device)) += bytes * share;
-    if (device == ComputeDevice::kCpu) {
-      work.host_memory_seconds += bytes * share / profile_.cpu.memory_bytes_per_s;
-    }
-  };
-  add(ComputeDevice::kGpu, policy.kv.gpu + (gpu_fetches ? not_on_gpu : 0));
-  add(ComputeDevice::kCpu, gpu_fetches ? 0 : not_on_gpu);
-  if (gpu_fetches) {
-    // The context that was there before this micro-batch comes over, its new rows go home.
-    const int64_t earlier =
-        std::max<int64_t>(micro_batch.context_positions - micro_batch.num_rows, 0);
-    AddTransfer(work, Lane::kHostToDevice, Count(earlier) * kv_row_bytes * not_on_gpu);
-    AddTransfer(work, Lane::kDeviceToHost, Count(micro_batch.num_rows) * kv_row_bytes * not_on_gpu);
-  }
-  if (other_micro_batches_wait) {
-    const double hidden = Count(micro_batch.num_rows) * Count(model_.hidden_bytes_per_token);
-    const double off_gpu = policy.activations.host + policy.activations.disk;
-    if (project_device == ComputeDevice::kGpu) {
-      AddTransfer(work, Lane::kHostToDevice, hidden * off_gpu);
-      AddTransfer(work, Lane::kDeviceToHost, hidden * off_gpu);
-    }
-    AddTransfer(work, Lane::kDiskRead, hidden * policy.activations.disk);
-    AddTransfer(work, Lane::kDiskWrite, hidden * policy.activations.disk);
+  work.seconds(LaneOf(device)) =
+      std::max(flops / rates.attention_flops_per_s, bytes / rates.attention_bytes_per_s) +
+      rates.seconds_per_stage;
+  work.bytes(LaneOf(device)) = bytes;
+  if (device == ComputeDevice::kCpu) {
+    work.host_memory_seconds = bytes / profile_.cpu.memory_bytes_per_s;
   }
   return work;
 }
 
-Work CostModel::ReadKvWork(const Policy& policy, const MicroBatchShape& micro_batch) const {
-  // Rows of this micro-batch are still in memory.
-  const int64_t positions =
-      std::max<int64_t>(micro_batch.context_positions - micro_batch.num_rows, 0);
-  Work work;
-  AddTransfer(work, Lane::kDiskRead,
-              Count(positions) * Count(model_.kv_bytes_per_token_layer) * policy.kv.disk);
-  return work;
-}
-
-Work CostModel::WriteKvWork(const Policy& policy, const MicroBatchShape& micro_batch) const {
+Work CostModel::MoveKvWork(StepKind kind, double share, const MicroBatchShape& micro_batch) const {
   if (micro_batch.num_sequences == 0) return {};
-  const int64_t rows_each =
-      (micro_batch.num_rows + micro_batch.num_sequences - 1) / micro_batch.num_sequences;
-  const int64_t positions = micro_batch.num_sequences * RoundUp(rows_each, model_.kv_page_size);
+  const bool comes = kind == StepKind::kReadKv || kind == StepKind::kCopyKvIn;
+  const bool disk = kind == StepKind::kReadKv || kind == StepKind::kWriteKv;
+  int64_t positions = 0;
+  if (comes) {  // what was there before: new rows are still where they were computed
+    positions = std::max<int64_t>(micro_batch.context_positions - micro_batch.num_rows, 0);
+  } else {  // a row makes its whole page go back
+    const int64_t rows_each =
+        (micro_batch.num_rows + micro_batch.num_sequences - 1) / micro_batch.num_sequences;
+    positions = micro_batch.num_sequences * RoundUp(rows_each, model_.kv_page_size);
+  }
   Work work;
-  AddTransfer(work, Lane::kDiskWrite,
-              Count(positions) * Count(model_.kv_bytes_per_token_layer) * policy.kv.disk);
+  const Lane lane = disk    ? (comes ? Lane::kDiskRead : Lane::kDiskWrite)
+                    : comes ? Lane::kHostToDevice
+                            : Lane::kDeviceToHost;
+  AddTransfer(work, lane, Count(positions) * Count(model_.kv_bytes_per_token_layer) * share);
   return work;
+}
+
+Work CostModel::MoveHiddenWork(Lane lane, const MicroBatchShape& micro_batch) const {
+  Work work;
+  AddTransfer(work, lane, Count(micro_batch.num_rows) * Count(model_.hidden_bytes_per_token));
+  return work;
+}
+
+bool CostModel::HiddenMoves(StepKind kind, const Policy& policy, size_t last_stage, int64_t index,
+                            int64_t count) const {
+  const TierShares& shares = policy.activations;
+  const bool on_gpu = policy.stages[last_stage].device == ComputeDevice::kGpu;
+  const bool leaves_gpu = on_gpu && HiddenLeavesGpu(shares, index, count);
+  if (kind == StepKind::kParkHidden || kind == StepKind::kCopyHidden) return leaves_gpu;
+  return (leaves_gpu || !on_gpu) && HiddenLeavesHost(shares, index, count);
 }
 
 Work CostModel::StreamWork(const StageShape& stage, Lane lane, double bytes,
@@ -286,20 +277,29 @@ Work CostModel::StepWork(const Step& step, const Policy& policy, const PassShape
   if (micro_batch.num_rows == 0) return {};
   switch (step.kind) {
     case StepKind::kReadKv:
-      return ReadKvWork(policy, micro_batch);
     case StepKind::kWriteKv:
-      return WriteKvWork(policy, micro_batch);
+      return MoveKvWork(step.kind, KvDiskShare(policy.kv), micro_batch);
+    case StepKind::kCopyKvIn:
+    case StepKind::kCopyKvOut:
+      return MoveKvWork(step.kind, 1, micro_batch);
     case StepKind::kCopyHidden:
-      return CopyHiddenWork(stage, step.lane, micro_batch);
+      if (policy.stages[step.stage - 1].device != policy.stages[step.stage].device) {
+        return CopyHiddenWork(stage, step.lane, micro_batch);
+      }
+      [[fallthrough]];  // it fetches rows that waited in host memory
+    case StepKind::kReadHidden:
+    case StepKind::kParkHidden:
+    case StepKind::kWriteHidden: {
+      const bool ends = step.kind == StepKind::kParkHidden || step.kind == StepKind::kWriteHidden;
+      const size_t last_stage = static_cast<size_t>(ends ? step.stage : step.stage - 1);
+      if (!HiddenMoves(step.kind, policy, last_stage, step.micro_batch, count)) return {};
+      return MoveHiddenWork(step.lane, micro_batch);
+    }
     default:
       break;
   }
-  if (stage.work == StageWork::kAttend) {
-    const ComputeDevice project =
-        step.stage > 0 ? policy.stages[step.stage - 1].device : policy.attend_device;
-    return AttendWork(policy, micro_batch, count > 1, project);
-  }
   const StagePolicy& stage_policy = policy.stages[step.stage];
+  if (stage.work == StageWork::kAttend) return AttendWork(stage_policy.device, micro_batch);
   Work work = ComputeWork(stage, stage_policy.device, micro_batch);
   if (stage.work == StageWork::kGather && BytesOn(stage, stage_policy, Tier::kDisk) > 0) {
     work += GatherFromDiskWork(stage, micro_batch);
@@ -320,8 +320,8 @@ Work CostModel::PassWork(const Policy& policy, const PassShape& pass) const {
     const StageShape& stage = model_.stages[index];
     const StagePolicy& stage_policy = policy.stages[index];
     const bool attends = stage.work == StageWork::kAttend;
-    const ComputeDevice device =
-        attends && policy.kv.gpu < 1 ? policy.attend_device : stage_policy.device;
+    const ComputeDevice device = stage_policy.device;
+    const bool outside = attends && !KvLiesOnGpu(policy.kv, stage.layer_index);
     if (!attends && stage.work != StageWork::kGather) {
       const double from_disk = BytesOn(stage, stage_policy, Tier::kDisk);
       const double from_host = BytesOn(stage, stage_policy, Tier::kHost);
@@ -340,12 +340,36 @@ Work CostModel::PassWork(const Policy& policy, const PassShape& pass) const {
         const Lane lane = device == ComputeDevice::kGpu ? Lane::kHostToDevice : Lane::kDeviceToHost;
         total += CopyHiddenWork(stage, lane, micro_batch);
       }
-      if (attends && policy.kv.disk > 0) {
-        total += ReadKvWork(policy, micro_batch);
-        total += WriteKvWork(policy, micro_batch);
+      if (outside && policy.kv.disk > 0) {
+        for (const StepKind kind : {StepKind::kReadKv, StepKind::kWriteKv}) {
+          total += MoveKvWork(kind, KvDiskShare(policy.kv), micro_batch);
+        }
+      }
+      if (outside && device == ComputeDevice::kGpu) {
+        for (const StepKind kind : {StepKind::kCopyKvIn, StepKind::kCopyKvOut}) {
+          total += MoveKvWork(kind, 1, micro_batch);
+        }
       }
     }
     before = device;
+  }
+  const std::vector<StageTurn> turns = TurnsOf(model_);
+  for (size_t turn = 0; turn + 1 < turns.size(); ++turn) {
+    const size_t last = turns[turn].end - 1;
+    const bool on_gpu = policy.stages[last].device == ComputeDevice::kGpu;
+    const bool stays_there = policy.stages[last + 1].device == ComputeDevice::kGpu;
+    for (size_t i = 0; i < pass.micro_batches.size(); ++i) {
+      const auto add = [&](StepKind kind, Lane lane) {
+        if (HiddenMoves(kind, policy, last, static_cast<int64_t>(i),
+                        static_cast<int64_t>(pass.micro_batches.size()))) {
+          total += MoveHiddenWork(lane, pass.micro_batches[i]);
+        }
+      };
+      add(StepKind::kReadHidden, Lane::kDiskRead);
+      add(StepKind::kWriteHidden, Lane::kDiskWrite);
+      if (on_gpu) add(StepKind::kParkHidden, Lane::kDeviceToHost);
+      if (on_gpu && stays_there) add(StepKind::kCopyHidden, Lane::kHostToDevice);
+    }
   }
   return total;
 }

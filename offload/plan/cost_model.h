@@ -60,7 +60,7 @@ class CostModel {
   const HardwareProfile& profile() const { return profile_; }
 
   // What a step of a schedule made from `policy` does in a pass of this shape; nothing if the pass
-  // lacks the step's micro-batch. `policy.attend_device` decides for attend.
+  // lacks the step's micro-batch.
   Work StepWork(const Step& step, const Policy& policy, const PassShape& pass) const;
 
   // The step's time alone: the largest of its lanes.
@@ -77,13 +77,12 @@ class CostModel {
                    const MicroBatchShape& micro_batch) const;
   // What a gather reads from disk for tables that lie there.
   Work GatherFromDiskWork(const StageShape& stage, const MicroBatchShape& micro_batch) const;
-  // Attention of one layer: per share of the KV where it is attended, with the copies of KV rows
-  // that cross between host and gpu, and of waiting activations that are not where they are used.
-  Work AttendWork(const Policy& policy, const MicroBatchShape& micro_batch,
-                  bool other_micro_batches_wait, ComputeDevice project_device) const;
-  // KV pages of one layer between host memory and disk.
-  Work ReadKvWork(const Policy& policy, const MicroBatchShape& micro_batch) const;
-  Work WriteKvWork(const Policy& policy, const MicroBatchShape& micro_batch) const;
+  // Attention of one layer on `device`.
+  Work AttendWork(ComputeDevice device, const MicroBatchShape& micro_batch) const;
+  // What a step of the kinds that move KV pages of one layer does, if `share` of them move.
+  Work MoveKvWork(StepKind kind, double share, const MicroBatchShape& micro_batch) const;
+  // Hidden rows that wait elsewhere than they are computed, over `lane`.
+  Work MoveHiddenWork(Lane lane, const MicroBatchShape& micro_batch) const;
   // Streams `bytes` of a stage's weights over `lane` once for a pass of `pass_rows` rows; of
   // experts, those that are chosen.
   Work StreamWork(const StageShape& stage, Lane lane, double bytes, int64_t pass_rows) const;
@@ -97,6 +96,10 @@ class CostModel {
 
  private:
   const DeviceRates& Rates(ComputeDevice device) const;
+  // Whether a step that moves waiting rows of micro-batch `index` of `count` does anything. It
+  // belongs to the end of the turn that `last_stage` ends, or to the beginning of the next.
+  bool HiddenMoves(StepKind kind, const Policy& policy, size_t last_stage, int64_t index,
+                   int64_t count) const;
   void AddTransfer(Work& work, Lane lane, double bytes) const;
 
   const ModelShape& model_;

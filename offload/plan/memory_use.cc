@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "kernels/base/round_up.h"
+#include "offload/plan/hidden_places.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/schedule.h"
 #include "offload/plan/workload_passes.h"
 
@@ -17,12 +19,11 @@ int64_t Share(double share, int64_t bytes) {
 }
 
 bool Uses(const ModelShape& model, const Policy& policy, ComputeDevice device) {
+  const Policy prefill = PrefillPolicy(model, policy);
   for (size_t i = 0; i < model.stages.size(); ++i) {
-    if (model.stages[i].work != StageWork::kAttend && policy.stages[i].device == device) {
-      return true;
-    }
+    if (policy.stages[i].device == device || prefill.stages[i].device == device) return true;
   }
-  return policy.attend_device == device || policy.prefill_attend_device == device;
+  return false;
 }
 
 }  // namespace
@@ -36,14 +37,11 @@ TierBytes MemoryUse::Total() const {
 }
 
 int64_t KvBytes(const ModelShape& model, const Workload& workload) {
-  const int64_t num_attends =
-      std::count_if(model.stages.begin(), model.stages.end(),
-                    [](const StageShape& stage) { return stage.work == StageWork::kAttend; });
   const int64_t prefix = std::min(workload.shared_prefix_tokens, workload.prompt_tokens);
   const int64_t positions =
       RoundUp(prefix, model.kv_page_size) +
       workload.num_sequences * RoundUp(workload.total_tokens() - prefix, model.kv_page_size);
-  return positions * model.kv_bytes_per_token_layer * num_attends;
+  return positions * model.kv_bytes_per_token_layer * NumAttends(model);
 }
 
 int64_t KvSlotBytes(const ModelShape& model, const Policy& policy, const Workload& workload) {
@@ -53,6 +51,20 @@ int64_t KvSlotBytes(const ModelShape& model, const Policy& policy, const Workloa
   }
   return sequences * RoundUp(workload.total_tokens(), model.kv_page_size) *
          model.kv_bytes_per_token_layer;
+}
+
+int64_t KvGpuSlotBytes(const ModelShape& model, const Policy& policy, const Workload& workload,
+                       bool in_decode, bool in_prefill) {
+  if (in_decode) return kNumKvSlots * KvSlotBytes(model, policy, workload);
+  if (!in_prefill) return 0;
+  int64_t positions = 0;
+  for (const PassShape& pass : PrefillPasses(workload, policy)) {
+    for (const MicroBatchShape& micro_batch : pass.micro_batches) {
+      positions = std::max(positions, micro_batch.context_positions +
+                                          micro_batch.num_sequences * model.kv_page_size);
+    }
+  }
+  return kNumKvSlots * positions * model.kv_bytes_per_token_layer;
 }
 
 TierBytes ActivationBytes(const ModelShape& model, const Policy& policy, const Workload& workload) {
@@ -66,10 +78,20 @@ TierBytes ActivationBytes(const ModelShape& model, const Policy& policy, const W
   if (!policy.stages.empty() && policy.stages.back().device == ComputeDevice::kGpu) {
     bytes.gpu += logit_rows * model.vocab_size * kLogitBytes;
   }
-  const int64_t waiting = (rows.pass_rows - rows.micro_batch_rows) * model.hidden_bytes_per_token;
-  bytes.gpu += Share(policy.activations.gpu, waiting);
-  bytes.host += Share(policy.activations.host, waiting);
-  bytes.disk += Share(policy.activations.disk, waiting);
+  // Every place is as large as a micro-batch; one of them is counted above.
+  const auto hidden = [&](int64_t num_places) {
+    const int64_t most = std::min(rows.pass_rows, num_places * rows.micro_batch_rows);
+    return std::max<int64_t>(most - rows.micro_batch_rows, 0) * model.hidden_bytes_per_token;
+  };
+  const TierShares& shares = policy.activations;
+  bytes.host += hidden(NumHiddenPlacesInHost(shares, rows.micro_batches));
+  if (Uses(model, policy, ComputeDevice::kGpu)) {
+    bytes.gpu += hidden(NumHiddenPlacesOnGpu(shares, rows.micro_batches));
+  }
+  const int64_t on_disk = NumHiddenOnDisk(shares, rows.micro_batches);
+  if (on_disk > kNumHiddenVisitors) {
+    bytes.disk += on_disk * rows.micro_batch_rows * model.hidden_bytes_per_token;
+  }
   return bytes;
 }
 
@@ -82,16 +104,19 @@ MemoryUse BytesByTier(const ModelShape& model, const Policy& policy, const Workl
       use.weights[policy.stages[i].tensor_homes[j]] += stage.tensor_bytes[j];
     }
   }
-  const int64_t kv = KvBytes(model, workload);
-  use.kv = {Share(policy.kv.gpu, kv), Share(policy.kv.host, kv), Share(policy.kv.disk, kv)};
+  const int64_t num_attends = std::max<int64_t>(NumAttends(model), 1);
+  const int64_t layer = KvBytes(model, workload) / num_attends;
+  const int64_t num_outside = NumAttends(model) - NumAttendsAtHomeOnGpu(model, policy.kv);
+  const double disk = KvDiskShare(policy.kv);
+  use.kv = {(NumAttends(model) - num_outside) * layer, Share(1 - disk, num_outside * layer),
+            Share(disk, num_outside * layer)};
   use.activations = ActivationBytes(model, policy, workload);
   use.staging = {policy.gpu_staging_bytes, policy.host_staging_bytes, 0};
+  // Room for pages that visit: one micro-batch attended, one on its way.
   const int64_t slot = KvSlotBytes(model, policy, workload);
-  use.staging.host += kNumKvSlots * Share(policy.kv.disk, slot);
-  if (policy.attend_device == ComputeDevice::kGpu) {
-    // Room for the pages that visit: one micro-batch attended, one on its way.
-    use.staging.gpu += kNumKvSlots * Share(policy.kv.host + policy.kv.disk, slot);
-  }
+  if (num_outside > 0) use.staging.host += kNumKvSlots * Share(disk, slot);
+  use.staging.gpu += KvGpuSlotBytes(model, policy, workload, AnyKvTravels(model, policy),
+                                    AnyKvTravels(model, PrefillPolicy(model, policy)));
   return use;
 }
 

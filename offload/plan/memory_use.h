@@ -35,6 +35,11 @@ int64_t KvBytes(const ModelShape& model, const Workload& workload);
 // if all of them came from disk.
 int64_t KvSlotBytes(const ModelShape& model, const Policy& policy, const Workload& workload);
 
+// Bytes of the gpu that KV rows which travel there pass through: all slots, for the micro-batches
+// of passes that decode and of passes that read prompts, as far as rows travel in them.
+int64_t KvGpuSlotBytes(const ModelShape& model, const Policy& policy, const Workload& workload,
+                       bool in_decode, bool in_prefill);
+
 // Host and gpu bytes of micro-batches: computed (where something is computed) and waiting.
 TierBytes ActivationBytes(const ModelShape& model, const Policy& policy, const Workload& workload);
 

@@ -118,6 +118,7 @@ class Program {
       AddChoices(modes.data(), modes.size());
     }
     AddChoices(problem.kv.data(), problem.kv.size());
+    AddChoices(problem.activations.data(), problem.activations.size());
   }
 
   std::optional<Placement> Solve() const {
@@ -131,12 +132,15 @@ class Program {
     };
     Placement placement;
     for (size_t i = 0; i < problem_.classes.size(); ++i) {
-      std::array<double, kNumPlaceModes> shares{};
+      Placement::Shares shares{};
       for (size_t mode = 0; mode < kNumPlaceModes; ++mode) shares[mode] = value(choices_[i][mode]);
       placement.class_shares.push_back(shares);
     }
-    const std::vector<int>& kv = choices_.back();
-    placement.kv = {value(kv[0]), value(kv[1]), value(kv[2])};
+    for (size_t mode = 0; mode < kNumPlaceModes; ++mode) {
+      placement.kv[mode] = value(choices_[problem_.classes.size()][mode]);
+    }
+    const std::vector<int>& activations = choices_.back();
+    placement.activations = {value(activations[0]), value(activations[1]), value(activations[2])};
     placement.seconds = ((*solution)[static_cast<size_t>(prefill_time_)] +
                          decode_weight_ * (*solution)[static_cast<size_t>(decode_time_)]) *
                         time_unit_;
@@ -160,6 +164,7 @@ class Program {
     };
     for (const ModeTerms& modes : problem_.classes) add(modes.data(), modes.size());
     add(problem_.kv.data(), problem_.kv.size());
+    add(problem_.activations.data(), problem_.activations.size());
     decode_weight_ = problem_.decode_passes;
     time_unit_ = std::max(prefill, decode);
     if (time_unit_ <= 0) time_unit_ = 1;

@@ -1,5 +1,6 @@
 // The linear program inside the policy search: which share of each class of stages lies and is
-// computed where, and which share of the KV rows lies where, for fixed discrete choices.
+// computed where, which share of the layers' KV rows lies and is attended where, and where hidden
+// rows wait, for fixed discrete choices.
 //
 // FlexGen's program (ICML 2023, section 4.3) with other terms: the computing device is a variable
 // too, and every lane, the host's memory and the chain of a micro-batch bound the time of a pass.
@@ -24,7 +25,8 @@
 
 namespace strata {
 
-// Where the tensors of a stage lie and what computes it.
+// Where the tensors of a stage lie and what computes it; or where a layer's KV rows lie and what
+// attends to them: rows that are attended on the gpu and lie elsewhere travel.
 enum class PlaceMode : uint8_t { kGpu, kHostToGpu, kDiskToGpu, kHost, kDiskToCpu };
 inline constexpr size_t kNumPlaceModes = 5;
 
@@ -45,7 +47,8 @@ using ModeTerms = std::array<ChoiceTerms, kNumPlaceModes>;
 
 struct PlacementProblem {
   std::vector<ModeTerms> classes;
-  std::array<ChoiceTerms, kNumTiers> kv;  // by Tier
+  ModeTerms kv;
+  std::array<ChoiceTerms, kNumTiers> activations;  // that wait, by their home
   TierBytes fixed_memory;
   TierBytes budgets;
   double decode_passes = 0;
@@ -56,8 +59,10 @@ struct PlacementProblem {
 };
 
 struct Placement {
-  std::vector<std::array<double, kNumPlaceModes>> class_shares;  // by PlaceMode
-  TierShares kv;
+  using Shares = std::array<double, kNumPlaceModes>;  // by PlaceMode
+  std::vector<Shares> class_shares;
+  Shares kv{};
+  TierShares activations;
   double seconds = 0;  // T_prefill + decode_passes * T_decode
 
   friend bool operator==(const Placement&, const Placement&) = default;

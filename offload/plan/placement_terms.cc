@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "offload/plan/hidden_places.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/memory_use.h"
 #include "offload/plan/spread_tensors.h"
 #include "offload/plan/staging_ring.h"
@@ -37,7 +39,7 @@ struct CountedShape {
 struct PhaseShapes {
   std::vector<CountedShape> micro_batches;
   std::vector<int64_t> pass_rows;
-  bool others_wait = false;
+  int64_t most_micro_batches = 0;
 
   explicit PhaseShapes(const std::vector<PassShape>& passes) {
     for (const PassShape& pass : passes) {
@@ -54,7 +56,8 @@ struct PhaseShapes {
         }
       }
       pass_rows.push_back(rows);
-      others_wait = others_wait || pass.micro_batches.size() > 1;
+      most_micro_batches =
+          std::max(most_micro_batches, static_cast<int64_t>(pass.micro_batches.size()));
     }
   }
 };
@@ -94,46 +97,86 @@ class TermsBuilder {
     return terms;
   }
 
-  // If all KV rows lay on `tier`.
-  ChoiceTerms KvTerms(Tier tier, const Workload& workload) const {
-    ChoiceTerms terms = {
-        .allowed = (tier != Tier::kGpu || choices_.uses_gpu) &&
-                   (tier != Tier::kDisk || choices_.kv_may_be_on_disk) &&
-                   (choices_.kv_may_be_split ||
-                    (tier == Tier::kGpu) == (choices_.attend_device == ComputeDevice::kGpu))};
+  // If all micro-batches that wait did so on `tier`.
+  ChoiceTerms ActivationTerms(Tier tier, const Workload& workload, bool may_be_on_disk) const {
+    const RowCounts rows = MostRows(workload, policy_);
+    const bool leaves = rows.micro_batches > kNumHiddenVisitors;
+    ChoiceTerms terms = {.allowed =
+                             tier == Tier::kHost ||
+                             (tier == Tier::kGpu ? choices_.uses_gpu : may_be_on_disk && leaves)};
     if (!terms.allowed) return terms;
-    Policy policy = policy_;
-    policy.kv = {.gpu = tier == Tier::kGpu ? 1.0 : 0.0,
-                 .host = tier == Tier::kHost ? 1.0 : 0.0,
-                 .disk = tier == Tier::kDisk ? 1.0 : 0.0};
-    const double num_attends = static_cast<double>(
-        std::count_if(model_.stages.begin(), model_.stages.end(),
-                      [](const StageShape& stage) { return stage.work == StageWork::kAttend; }));
-    const ComputeDevice project = choices_.uses_gpu ? ComputeDevice::kGpu : ComputeDevice::kCpu;
+    const int64_t waiting =
+        (rows.pass_rows - rows.micro_batch_rows) * model_.hidden_bytes_per_token;
+    terms.memory[tier] = waiting;
+    if (tier == Tier::kGpu) terms.memory.host = waiting;  // it may be computed on either
+    if (!leaves || tier == Tier::kGpu) return terms;
+    std::vector<Lane> lanes;
+    if (choices_.uses_gpu) lanes = {Lane::kHostToDevice, Lane::kDeviceToHost};
+    if (tier == Tier::kDisk) lanes.insert(lanes.end(), {Lane::kDiskRead, Lane::kDiskWrite});
+    const double times = static_cast<double>(TurnsOf(model_).size()) - 1;
     const auto phase_work = [&](const PhaseShapes& phase) {
       Work sum;
+      if (phase.most_micro_batches <= kNumHiddenVisitors) return sum;
       for (const CountedShape& counted : phase.micro_batches) {
-        Work work = cost_.AttendWork(policy, counted.shape, phase.others_wait, project);
-        work += cost_.ReadKvWork(policy, counted.shape);
-        work += cost_.WriteKvWork(policy, counted.shape);
-        work *= counted.count * num_attends;
+        Work work;
+        for (const Lane lane : lanes) work += cost_.MoveHiddenWork(lane, counted.shape);
+        work *= counted.count * times;
         sum += work;
       }
       return sum;
     };
-    terms.decode = phase_work(decode_);
-    policy.attend_device = policy_.prefill_attend_device;
     terms.prefill = phase_work(prefill_);
-    const int64_t slots = kNumKvSlots * KvSlotBytes(model_, policy, workload);
-    terms.memory[tier] = KvBytes(model_, workload);
-    if (tier == Tier::kDisk) terms.memory.host += slots;
-    if (tier != Tier::kGpu && policy_.attend_device == ComputeDevice::kGpu) {
-      terms.memory.gpu += slots;
+    terms.decode = phase_work(decode_);
+    return terms;
+  }
+
+  // If the KV rows of all layers lay and were attended as the mode says.
+  ModeTerms KvTerms(const Workload& workload) const {
+    const double num_attends = static_cast<double>(NumAttends(model_));
+    const int64_t slots = kNumKvSlots * KvSlotBytes(model_, policy_, workload);
+    ModeTerms terms;
+    for (size_t index = 0; index < kNumPlaceModes; ++index) {
+      const PlaceMode mode = static_cast<PlaceMode>(index);
+      const Tier home = HomeOf(mode);
+      const ComputeDevice device = DeviceOf(mode);
+      if (device == ComputeDevice::kGpu && !choices_.uses_gpu) continue;
+      if (home == Tier::kDisk && !choices_.kv_may_be_on_disk) continue;
+      if (home != Tier::kGpu && choices_.attend_device.value_or(device) != device) continue;
+      const ComputeDevice in_prefill =
+          home == Tier::kGpu ? device : choices_.prefill_attend_device.value_or(device);
+      terms[index] = {.allowed = true,
+                      .prefill = KvPhaseWork(home, in_prefill, prefill_),
+                      .decode = KvPhaseWork(home, device, decode_)};
+      terms[index].prefill *= num_attends;
+      terms[index].decode *= num_attends;
+      terms[index].memory[home] = KvBytes(model_, workload);
+      if (home == Tier::kDisk) terms[index].memory.host += slots;
+      if (home == Tier::kGpu) continue;
+      terms[index].memory.gpu +=
+          KvGpuSlotBytes(model_, policy_, workload, device == ComputeDevice::kGpu,
+                         in_prefill == ComputeDevice::kGpu);
     }
     return terms;
   }
 
  private:
+  // Of one layer.
+  Work KvPhaseWork(Tier home, ComputeDevice device, const PhaseShapes& phase) const {
+    std::vector<StepKind> moves;
+    if (home == Tier::kDisk) moves = {StepKind::kReadKv, StepKind::kWriteKv};
+    if (home != Tier::kGpu && device == ComputeDevice::kGpu) {
+      moves.insert(moves.end(), {StepKind::kCopyKvIn, StepKind::kCopyKvOut});
+    }
+    Work sum;
+    for (const CountedShape& counted : phase.micro_batches) {
+      Work work = cost_.AttendWork(device, counted.shape);
+      for (const StepKind kind : moves) work += cost_.MoveKvWork(kind, 1, counted.shape);
+      work *= counted.count;
+      sum += work;
+    }
+    return sum;
+  }
+
   Work PhaseWork(const StageShape& stage, PlaceMode mode, const PhaseShapes& phase) const {
     const ComputeDevice device = DeviceOf(mode);
     const bool gathers = stage.work == StageWork::kGather;
@@ -215,8 +258,8 @@ Policy PolicyOf(const DiscreteChoices& choices, const ModelShape& model) {
   Policy policy = {.micro_batch_rows = choices.micro_batch_rows,
                    .num_micro_batches = choices.num_micro_batches,
                    .micro_batch_sequences = choices.micro_batch_sequences,
-                   .attend_device = choices.attend_device,
                    .prefill_attend_device = choices.prefill_attend_device};
+  if (choices.uses_gpu) policy.activations = {.gpu = 1, .host = 0, .disk = 0};
   const ComputeDevice device = choices.uses_gpu ? ComputeDevice::kGpu : ComputeDevice::kCpu;
   for (const StageShape& stage : model.stages) {
     policy.stages.push_back({std::vector<Tier>(stage.tensor_bytes.size(), Tier::kHost), device});
@@ -249,8 +292,15 @@ PlacementProblem MakePlacementProblem(const CostModel& cost_model,
   for (const StageClass& stage_class : classes) {
     problem.classes.push_back(builder.ClassTerms(stage_class));
   }
+  problem.kv = builder.KvTerms(block);
   for (const Tier tier : kTiers) {
-    problem.kv[static_cast<size_t>(tier)] = builder.KvTerms(tier, block);
+    const ChoiceTerms terms = builder.ActivationTerms(tier, block, budgets.disk > 0);
+    // Counted there as the policy without homes has them.
+    if (tier == (choices.uses_gpu ? Tier::kGpu : Tier::kHost)) {
+      problem.fixed_memory.gpu -= terms.memory.gpu;
+      problem.fixed_memory.host -= terms.memory.host;
+    }
+    problem.activations[static_cast<size_t>(tier)] = terms;
   }
   return problem;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "offload/plan/cost_model.h"
@@ -32,12 +33,11 @@ struct DiscreteChoices {
   int64_t micro_batch_sequences = 0;
   int64_t num_micro_batches = 1;
   bool uses_gpu = false;
-  ComputeDevice attend_device = ComputeDevice::kCpu;
-  ComputeDevice prefill_attend_device = ComputeDevice::kCpu;
-  int64_t ring_stages = 2;  // that fit in a staging ring
+  // What attends to KV rows outside the gpu. None: a share of the layers each.
+  std::optional<ComputeDevice> attend_device;
+  std::optional<ComputeDevice> prefill_attend_device;  // as in Policy
+  int64_t ring_stages = 2;                             // that fit in a staging ring
   bool kv_may_be_on_disk = false;
-  // False: all KV rows lie on the gpu, if it attends, and none otherwise.
-  bool kv_may_be_split = true;
   // Whether cpu and gpu are thought to work at the same time, on different micro-batches. They do
   // where every layer has stages of both, they do not where layers differ: the program is solved
   // for both beliefs, and the simulator knows.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/schedule.h"
 #include "offload/plan/simulate.h"
 #include "offload/plan/workload_passes.h"
@@ -11,8 +12,8 @@
 namespace strata {
 namespace {
 
-// A plan must be made within a second. Beyond so many steps, and beyond so many visits of KV rows
-// on disk (making their schedule takes the square), a pass of fewer micro-batches stands for the
+// A plan must be made within a second. Beyond so many steps, and beyond so many visits of KV
+// pages (making their schedule takes the square), a pass of fewer micro-batches stands for the
 // whole.
 constexpr int64_t kMostSimulatedSteps = 8000;
 constexpr int64_t kMostSimulatedVisits = 200;
@@ -31,7 +32,8 @@ bool MaySimulate(const ModelShape& model, const Policy& policy,
   if (computes * static_cast<int64_t>(passes.size()) * static_cast<int64_t>(rounds) >
       kMostSimulatedSteps)
     return false;
-  return policy.kv.disk <= 0 || model.num_layers * MostMicroBatches(passes) <= kMostSimulatedVisits;
+  const bool visits = policy.kv.disk > 0 || AnyKvTravels(model, policy);
+  return !visits || model.num_layers * MostMicroBatches(passes) <= kMostSimulatedVisits;
 }
 
 Work WorkOf(const CostModel& cost_model, const Policy& policy,
@@ -92,16 +94,10 @@ absl::string_view LastWord(absl::string_view name) {
 
 }  // namespace
 
-Policy PrefillPolicy(const Policy& policy) {
-  Policy prefill = policy;
-  prefill.attend_device = policy.prefill_attend_device;
-  return prefill;
-}
-
 Estimate EstimatePolicy(const CostModel& cost_model, const Policy& policy,
                         const Workload& workload) {
   const ModelShape& model = cost_model.model();
-  const Policy prefill_policy = PrefillPolicy(policy);
+  const Policy prefill_policy = PrefillPolicy(model, policy);
   const std::vector<PassShape> prefill = PrefillPasses(workload, policy);
   const std::vector<PassShape> decode = DecodePasses(workload, policy, MeanDecodeContext(workload));
   const double decode_passes =
@@ -151,10 +147,12 @@ PlanResult PlanOf(const CostModel& cost_model, const Policy& policy, const Workl
                      .estimate = EstimatePolicy(cost_model, policy, workload)};
   plan.missing = MissingBytes(plan.use, budgets);
   plan.fits = plan.missing == TierBytes{};
+  plan.kv_layers = {.all = NumAttends(model), .on_gpu = NumAttendsAtHomeOnGpu(model, policy.kv)};
   int64_t weights = 0;
   bool streams = false;
   for (size_t i = 0; i < model.stages.size(); ++i) {
     const StageShape& stage = model.stages[i];
+    if (KvTravels(model, policy, i)) ++plan.kv_layers.travelling;
     if (stage.tensor_bytes.empty()) continue;
     const std::string name(LastWord(stage.name));
     auto found = std::find_if(plan.classes.begin(), plan.classes.end(),

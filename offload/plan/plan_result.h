@@ -23,6 +23,15 @@ struct ClassUse {
   friend bool operator==(const ClassUse&, const ClassUse&) = default;
 };
 
+// Layers by where their KV rows are attended, in passes that decode.
+struct KvLayerCounts {
+  int64_t all = 0;
+  int64_t on_gpu = 0;      // at home there
+  int64_t travelling = 0;  // to it
+
+  friend bool operator==(const KvLayerCounts&, const KvLayerCounts&) = default;
+};
+
 // What a workload costs under a policy.
 struct Estimate {
   double prefill_seconds = 0;      // of all prompts
@@ -57,6 +66,7 @@ struct PlanResult {
   TierBytes budgets;
   TierBytes missing;  // over the budgets
   std::vector<ClassUse> classes;
+  KvLayerCounts kv_layers;
   Estimate estimate;
   std::vector<RunnerUp> runners_up;
   std::vector<std::string> warnings;
@@ -71,9 +81,5 @@ Estimate EstimatePolicy(const CostModel& cost_model, const Policy& policy,
 // The plan of a given policy: of --policy, --percent, or a person.
 PlanResult PlanOf(const CostModel& cost_model, const Policy& policy, const Workload& workload,
                   const TierBytes& budgets);
-
-// The policy with which passes that read prompts are scheduled: its attend_device is
-// prefill_attend_device.
-Policy PrefillPolicy(const Policy& policy);
 
 }  // namespace strata

@@ -49,6 +49,20 @@ std::string LaneLoads(const Work& work, double seconds) {
   return text;
 }
 
+// Of the layers whose rows are on the gpu, travel there, and are attended on the cpu.
+std::string AttentionText(const PlanResult& plan) {
+  const KvLayerCounts& layers = plan.kv_layers;
+  std::string text =
+      absl::StrCat(", of ", layers.all, " layers ", layers.on_gpu, " on the gpu, ",
+                   layers.travelling, " travel there to be attended, ",
+                   layers.all - layers.on_gpu - layers.travelling, " attended on the cpu");
+  if (plan.policy.prefill_attend_device.has_value() && layers.on_gpu < layers.all) {
+    absl::StrAppend(&text, "; in reading prompts those outside on the ",
+                    ComputeDeviceName(*plan.policy.prefill_attend_device));
+  }
+  return text;
+}
+
 // JSON has no infinity: a way that the machine lacks is null.
 ordered_json Number(double value) {
   return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
@@ -110,10 +124,7 @@ std::string FormatPlan(const PlanResult& plan, const HardwareProfile& profile) {
     absl::StrAppend(&text, " and ", policy.micro_batch_sequences, " sequences");
   }
   absl::StrAppend(&text, "\nKV rows ", DTypeName(policy.kv_dtype));
-  if (profile.gpu.has_value() && policy.kv.gpu < 1) {
-    absl::StrAppend(&text, ", those outside the gpu attended on the ",
-                    ComputeDeviceName(policy.attend_device));
-  }
+  if (profile.gpu.has_value()) absl::StrAppend(&text, AttentionText(plan));
   const Estimate& estimate = plan.estimate;
   absl::StrAppend(&text, "\n\npredicted", plan.fits ? "" : " (does not fit)", "\n  prefill        ",
                   SecondsText(estimate.prefill_seconds), ", bound by ",
@@ -169,6 +180,10 @@ std::string ToJson(const PlanResult& plan) {
                               {"output_tokens", plan.workload.output_tokens},
                               {"shared_prefix_tokens", plan.workload.shared_prefix_tokens},
                               {"classes", classes},
+                              {"kv_layers",
+                               {{"all", plan.kv_layers.all},
+                                {"on_gpu", plan.kv_layers.on_gpu},
+                                {"travelling", plan.kv_layers.travelling}}},
                               {"bytes",
                                {{"weights", TierJson(plan.use.weights)},
                                 {"kv", TierJson(plan.use.kv)},

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "kernels/base/json.h"
 #include "kernels/base/status.h"
 #include "offload/plan/json_fields.h"
+#include "offload/plan/kv_layers.h"
 
 namespace strata {
 namespace {
@@ -115,20 +117,35 @@ absl::StatusOr<Policy> ReadPolicy(JsonFields fields) {
   const absl::StatusOr<DType> dtype = DTypeFromName(format);
   if (!dtype.ok()) return fields.Fault("kv_format", dtype.status().message());
   policy.kv_dtype = *dtype;
-  STRATA_ASSIGN_OR_RETURN(policy.attend_device, ReadDevice(fields, "attend_device"));
-  STRATA_ASSIGN_OR_RETURN(policy.prefill_attend_device,
-                          ReadDevice(fields, "prefill_attend_device"));
+  if (fields.Has("prefill_attend_device")) {
+    STRATA_ASSIGN_OR_RETURN(policy.prefill_attend_device,
+                            ReadDevice(fields, "prefill_attend_device"));
+  }
+  // Of files from before every stage had a device of its own.
+  std::optional<ComputeDevice> attend_device;
+  if (fields.Has("attend_device")) {
+    STRATA_ASSIGN_OR_RETURN(attend_device, ReadDevice(fields, "attend_device"));
+    if (policy.kv.gpu >= 1) attend_device = ComputeDevice::kGpu;
+    if (policy.kv.gpu >= 1 || policy.prefill_attend_device == attend_device) {
+      policy.prefill_attend_device = std::nullopt;
+    }
+  }
   STRATA_ASSIGN_OR_RETURN(policy.host_staging_bytes,
                           fields.Int("host_staging_bytes", 0, kMostBytes));
   STRATA_ASSIGN_OR_RETURN(policy.gpu_staging_bytes, fields.Int("gpu_staging_bytes", 0, kMostBytes));
   STRATA_ASSIGN_OR_RETURN(const json* stages, fields.Array("stages"));
   if (stages->size() > kMostStages) return fields.Fault("stages", "too many");
   int64_t num_tensors = 0;
+  int64_t num_attends = 0;
   for (size_t i = 0; i < stages->size(); ++i) {
     const std::string place = absl::StrCat(fields.PlaceOf("stages"), "[", i, "]");
     STRATA_ASSIGN_OR_RETURN(StagePolicy stage, ReadStage((*stages)[i], place));
     num_tensors += static_cast<int64_t>(stage.tensor_homes.size());
     if (num_tensors > kMostTensors) return fields.Fault("stages", "too many tensors");
+    if (attend_device.has_value() && stage.tensor_homes.empty()) {
+      const bool at_home = KvLiesOnGpu(policy.kv, num_attends++);
+      stage.device = at_home ? ComputeDevice::kGpu : *attend_device;
+    }
     policy.stages.push_back(std::move(stage));
   }
   STRATA_RETURN_IF_ERROR(fields.CheckAllRead());
@@ -148,11 +165,12 @@ std::string ToJson(const Policy& policy) {
                         {"activations", SharesJson(policy.activations)},
                         {"kv", SharesJson(policy.kv)},
                         {"kv_format", DTypeName(policy.kv_dtype)},
-                        {"attend_device", ComputeDeviceName(policy.attend_device)},
-                        {"prefill_attend_device", ComputeDeviceName(policy.prefill_attend_device)},
                         {"host_staging_bytes", policy.host_staging_bytes},
                         {"gpu_staging_bytes", policy.gpu_staging_bytes},
                         {"stages", ordered_json::array()}};
+  if (policy.prefill_attend_device.has_value()) {
+    value["prefill_attend_device"] = ComputeDeviceName(*policy.prefill_attend_device);
+  }
   for (const StagePolicy& stage : policy.stages) {
     value["stages"].push_back(
         {{"device", ComputeDeviceName(stage.device)}, {"homes", HomesText(stage.tensor_homes)}});

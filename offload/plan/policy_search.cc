@@ -45,12 +45,13 @@ std::string NameOf(const DiscreteChoices& choices) {
   if (!choices.uses_gpu) {
     name = "computed on the cpu";
   } else if (choices.attend_device == ComputeDevice::kGpu) {
-    name = "KV rows attended on the gpu";
-  } else if (choices.prefill_attend_device == ComputeDevice::kGpu) {
-    name = "KV rows attended on the cpu, prompts on the gpu";
+    name = "all attention on the gpu";
+  } else if (choices.attend_device == ComputeDevice::kCpu) {
+    name = "KV rows outside the gpu attended on the cpu";
   } else {
-    name = "all attention on the cpu";
+    name = "KV rows outside the gpu attended on both";
   }
+  if (choices.prefill_attend_device == ComputeDevice::kGpu) name += ", prompts on the gpu";
   if (choices.uses_gpu && !choices.streams_to_gpu) name += ", no weights streamed to the gpu";
   return absl::StrCat(name, ", micro-batches of ", choices.micro_batch_rows, " rows, ",
                       choices.micro_batch_sequences, " sequences, ", choices.num_micro_batches,
@@ -114,17 +115,13 @@ class Search {
     return counts;
   }
 
-  // Devices of attention in decoding and in reading prompts, with and without the gpu.
+  // The devices that are used, with any share of attention on each.
   std::vector<DiscreteChoices> DeviceChoices() const {
-    constexpr ComputeDevice kCpu = ComputeDevice::kCpu;
-    constexpr ComputeDevice kGpu = ComputeDevice::kGpu;
-    std::vector<DiscreteChoices> choices = {{.attend_device = kCpu, .prefill_attend_device = kCpu}};
+    std::vector<DiscreteChoices> choices = {{}};
     if (!HasGpu()) return choices;
-    for (const auto& [decode, prefill] :
-         {std::pair(kCpu, kGpu), std::pair(kGpu, kGpu), std::pair(kCpu, kCpu)}) {
-      if (!constraints_.kv_may_be_split && decode != prefill) continue;
-      choices.push_back(
-          {.uses_gpu = true, .attend_device = decode, .prefill_attend_device = prefill});
+    choices.push_back({.uses_gpu = true});
+    if (constraints_.prompts_may_attend_elsewhere) {
+      choices.push_back({.uses_gpu = true, .prefill_attend_device = ComputeDevice::kGpu});
     }
     return choices;
   }
@@ -151,7 +148,6 @@ class Search {
         choices.num_micro_batches = num_micro_batches;
         choices.ring_stages = kRingStages;
         choices.kv_may_be_on_disk = constraints_.kv_may_be_on_disk && budgets_.disk > 0;
-        choices.kv_may_be_split = constraints_.kv_may_be_split;
         choices.streams_to_gpu = choices.uses_gpu;
         choices.devices_overlap = choices.uses_gpu && num_micro_batches > 1;
         all.push_back(choices);
@@ -171,10 +167,16 @@ class Search {
               (overlap && !free.devices_overlap)) {
             continue;
           }
-          all.push_back(free);
-          all.back().kv_may_be_on_disk = kv_on_disk;
-          all.back().streams_to_gpu = streams;
-          all.back().devices_overlap = overlap;
+          DiscreteChoices restricted = free;
+          restricted.kv_may_be_on_disk = kv_on_disk;
+          restricted.streams_to_gpu = streams;
+          restricted.devices_overlap = overlap;
+          all.push_back(restricted);
+          if (!free.uses_gpu) continue;
+          for (const ComputeDevice attends : {ComputeDevice::kCpu, ComputeDevice::kGpu}) {
+            all.push_back(restricted);
+            all.back().attend_device = attends;
+          }
         }
       }
     }
@@ -206,22 +208,33 @@ class Search {
   void Restrict() {
     const std::vector<Candidate> free = std::move(candidates_);
     candidates_.clear();
-    std::set<std::array<int, 3>> devices;
+    std::set<std::array<int, 2>> devices;
     for (size_t i = 0; i < free.size(); ++i) {
       const DiscreteChoices& choices = free[i].choices;
-      const bool first = devices
-                             .insert({choices.uses_gpu, static_cast<int>(choices.attend_device),
-                                      static_cast<int>(choices.prefill_attend_device)})
-                             .second;
+      const bool first =
+          devices.insert({choices.uses_gpu, choices.prefill_attend_device.has_value()}).second;
       if (i >= kMostRestricted && !first) continue;
       for (const DiscreteChoices& restricted : Restrictions(choices)) {
         Solve(restricted, free[i].kv_format);
-        if (!candidates_.empty() && candidates_.back().choices.kv_may_be_on_disk &&
-            candidates_.back().placement.kv.disk <= kNoShare) {
-          candidates_.pop_back();  // the same as without the permission
-        }
+        if (!candidates_.empty() && IsRestricted(candidates_.back())) candidates_.pop_back();
       }
     }
+  }
+
+  // True for a placement that a narrower choice finds too.
+  static bool IsRestricted(const Candidate& candidate) {
+    const auto share = [&](PlaceMode mode) {
+      return candidate.placement.kv[static_cast<size_t>(mode)];
+    };
+    const double on_disk = share(PlaceMode::kDiskToGpu) + share(PlaceMode::kDiskToCpu);
+    const double travelling = share(PlaceMode::kHostToGpu) + share(PlaceMode::kDiskToGpu);
+    const double on_cpu = share(PlaceMode::kHost) + share(PlaceMode::kDiskToCpu);
+    const DiscreteChoices& choices = candidate.choices;
+    return (choices.kv_may_be_on_disk && on_disk <= kNoShare) ||
+           (choices.uses_gpu && !choices.attend_device.has_value() &&
+            (travelling <= kNoShare || on_cpu <= kNoShare)) ||
+           // All rows lie on the gpu.
+           (choices.attend_device == ComputeDevice::kCpu && choices.uses_gpu && on_cpu <= kNoShare);
   }
 
   Workload BlockOf(const DiscreteChoices& choices) const {
@@ -266,6 +279,9 @@ class Search {
   void Refine() {
     const size_t most = std::clamp<size_t>(kSimulatedStages / shapes_[0].stages.size(),
                                            kFewestSimulated, kMostSimulated);
+    const auto device = [](const std::optional<ComputeDevice>& of) {
+      return of.has_value() ? static_cast<int>(*of) : -1;
+    };
     std::set<std::array<int, 6>> sets;
     size_t simulated = 0;
     size_t by_rank = 0;
@@ -275,8 +291,8 @@ class Search {
       const DiscreteChoices& choices = candidate.choices;
       const bool first =
           sets.insert({choices.uses_gpu, choices.kv_may_be_on_disk, choices.devices_overlap,
-                       choices.streams_to_gpu, static_cast<int>(choices.attend_device),
-                       static_cast<int>(choices.prefill_attend_device)})
+                       choices.streams_to_gpu, device(choices.attend_device),
+                       device(choices.prefill_attend_device)})
               .second;
       if (!first && by_rank >= most / 3) continue;
       Simulate(candidate);

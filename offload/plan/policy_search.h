@@ -35,8 +35,9 @@ struct SearchConstraints {
   // Fewer sequences than the workload's may be in flight at a time, down to this many; 0: all are.
   int64_t min_sequences = 0;
   bool kv_may_be_on_disk = true;
-  // False: KV rows lie on the gpu, all of them, and are attended there, or not at all.
-  bool kv_may_be_split = true;
+  // Whether passes that read prompts may attend KV rows outside the gpu on another device than
+  // passes that decode.
+  bool prompts_may_attend_elsewhere = true;
   // The format that the model's kv_bytes_per_token_layer stands for, and others that may be chosen.
   DType kv_dtype = DType::kBF16;
   std::vector<KvFormat> other_kv_formats;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "offload/plan/hidden_places.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/memory_use.h"
 #include "offload/plan/schedule.h"
 #include "offload/plan/spread_tensors.h"
@@ -25,19 +27,14 @@ class Rounder {
  public:
   Rounder(const Placement& placement, const RoundPlacementArgs& args)
       : args_(args), model_(args.model), policy_(PolicyOf(args.choices, args.model)) {
-    policy_.kv = Cleaned(placement.kv);
     for (size_t i = 0; i < args.classes.size(); ++i) {
       if (!args.classes[i].follows_head) PlaceClass(args.classes[i], placement.class_shares[i]);
     }
     for (size_t i = 0; i < model_.stages.size(); ++i) {
       for (size_t j = 0; j < model_.stages[i].tensor_bytes.size(); ++j) FollowOwner({i, j});
     }
-    for (size_t i = 1; i < model_.stages.size(); ++i) {
-      if (model_.stages[i].work == StageWork::kAttend) {
-        policy_.stages[i].device =
-            policy_.kv.gpu >= 1 ? ComputeDevice::kGpu : policy_.stages[i - 1].device;
-      }
-    }
+    PlaceKv(placement.kv);
+    PlaceActivations(placement.activations);
     use_ = BytesByTier(model_, policy_, args.workload);
     fixed_staging_ = use_.staging;
     CountRings();
@@ -82,6 +79,38 @@ class Rounder {
                                     : (gpu ? gpu_tensors : cpu_tensors).Next(stage.tensor_bytes[j]);
       }
     }
+  }
+
+  // KV rows to layers. Those that the gpu has no room for go down one by one (DemoteKv).
+  void PlaceKv(const Placement::Shares& shares) {
+    const auto share = [&shares](PlaceMode mode) { return shares[static_cast<size_t>(mode)]; };
+    const TierShares kv =
+        Cleaned({share(PlaceMode::kGpu), share(PlaceMode::kHostToGpu) + share(PlaceMode::kHost),
+                 share(PlaceMode::kDiskToGpu) + share(PlaceMode::kDiskToCpu)});
+    disk_share_ = KvDiskShare(kv);
+    const double travelling = share(PlaceMode::kHostToGpu) + share(PlaceMode::kDiskToGpu);
+    const double outside = kv.host + kv.disk;
+    if (outside > 0) {
+      travelling_ = std::clamp(travelling / outside, 0.0, 1.0);
+    } else if (args_.choices.attend_device == ComputeDevice::kGpu) {
+      travelling_ = 1;
+    }
+    SetKv(NumAttendsAtHomeOnGpu(model_, kv));
+  }
+
+  void PlaceActivations(const TierShares& shares) {
+    policy_.activations = Cleaned(shares);
+    const int64_t on_disk = NumHiddenOnDisk(policy_.activations, policy_.num_micro_batches);
+    if (on_disk > kNumHiddenVisitors) return;
+    policy_.activations.host += policy_.activations.disk;  // it would have no effect
+    policy_.activations.disk = 0;
+  }
+
+  void SetKv(int64_t num_layers_on_gpu) {
+    const double layers = static_cast<double>(std::max<int64_t>(NumAttends(model_), 1));
+    const double gpu = static_cast<double>(num_layers_on_gpu) / layers;
+    policy_.kv = {gpu, (1 - gpu) * (1 - disk_share_), (1 - gpu) * disk_share_};
+    PlaceAttention(model_, travelling_, policy_);
   }
 
   // The gather's table lies where the tied head has it.
@@ -165,19 +194,20 @@ class Rounder {
   }
 
   bool DemoteKv(Tier from, int64_t missing) {
-    const int64_t all = KvBytes(model_, args_.workload);
-    double& share = from == Tier::kGpu ? policy_.kv.gpu : policy_.kv.host;
-    if (all == 0 || share <= 0) return false;
-    if (from == Tier::kHost && !args_.choices.kv_may_be_on_disk) return false;
-    if (from == Tier::kGpu && !args_.choices.kv_may_be_split) return false;
-    const double moved =
-        std::min(share, static_cast<double>(missing) / static_cast<double>(all) + 1e-3);
-    share -= moved;
-    (from == Tier::kGpu ? policy_.kv.host : policy_.kv.disk) += moved;
-    const MemoryUse use = BytesByTier(model_, policy_, args_.workload);
-    use_ = use;
-    fixed_staging_ = {use.staging.gpu - policy_.gpu_staging_bytes,
-                      use.staging.host - policy_.host_staging_bytes, 0};
+    const int64_t on_gpu = NumAttendsAtHomeOnGpu(model_, policy_.kv);
+    if (from == Tier::kGpu) {
+      if (on_gpu == 0) return false;
+      SetKv(on_gpu - 1);
+    } else {
+      const int64_t outside = use_.kv.host + use_.kv.disk;
+      if (!args_.choices.kv_may_be_on_disk || disk_share_ >= 1 || outside == 0) return false;
+      disk_share_ = std::min(
+          1.0, disk_share_ + static_cast<double>(missing) / static_cast<double>(outside) + 1e-3);
+      SetKv(on_gpu);
+    }
+    use_ = BytesByTier(model_, policy_, args_.workload);
+    fixed_staging_ = {use_.staging.gpu - policy_.gpu_staging_bytes,
+                      use_.staging.host - policy_.host_staging_bytes, 0};
     return true;
   }
 
@@ -210,6 +240,8 @@ class Rounder {
   Policy policy_;
   MemoryUse use_;
   TierBytes fixed_staging_;  // of KV pages that visit
+  double disk_share_ = 0;    // of the KV rows outside the gpu
+  double travelling_ = 0;    // of the layers whose KV rows lie there
 };
 
 }  // namespace

@@ -6,6 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
+#include "offload/plan/hidden_places.h"
+#include "offload/plan/hidden_visits.h"
+#include "offload/plan/kv_visits.h"
 #include "offload/plan/staging_ring.h"
 
 namespace strata {
@@ -66,6 +69,9 @@ class ScheduleBuilder {
       : model_(model),
         policy_(policy),
         num_micro_batches_(static_cast<int32_t>(num_micro_batches)),
+        turns_(TurnsOf(model)),
+        kv_visits_(model, policy),
+        hidden_visits_(policy.activations, num_micro_batches_, FirstStages(turns_)),
         reads_(PlanRing(StepKind::kReadWeights, model, policy)),
         copies_(PlanRing(StepKind::kCopyWeights, model, policy)) {
     OrderComputes();
@@ -73,11 +79,12 @@ class ScheduleBuilder {
   }
 
   Schedule Build() {
-    EmitKvReads(-1);
+    const auto push = [this](Step step) { return Push(std::move(step)); };
+    kv_visits_.EmitAhead(-1, push);
     for (int moment = 0; moment < num_computes_; ++moment) {
       EmitCompute(order_[static_cast<size_t>(moment)]);
       EmitTransfers(moment);
-      EmitKvReads(moment);
+      kv_visits_.EmitAhead(moment, push);
     }
     AddDependencies();
     return {.steps = std::move(steps_), .num_micro_batches = num_micro_batches_};
@@ -87,41 +94,36 @@ class ScheduleBuilder {
   struct Compute {
     int32_t stage = 0;
     int32_t micro_batch = 0;
+    bool begins_turn = false;
+    bool ends_turn = false;
   };
-  // One attend of one micro-batch whose KV rows are partly on disk.
-  struct KvVisit {
-    Compute compute;
-    int moment = 0;  // of the compute step
-    int32_t read = -1;
-    int32_t write = -1;
-  };
-
   size_t num_stages() const { return model_.stages.size(); }
   bool attends(size_t stage) const { return model_.stages[stage].work == StageWork::kAttend; }
   Lane ComputeLane(size_t stage) const {
-    const ComputeDevice device =
-        attends(stage) && policy_.kv.gpu < 1 ? policy_.attend_device : policy_.stages[stage].device;
-    return device == ComputeDevice::kGpu ? Lane::kGpu : Lane::kCpu;
+    return policy_.stages[stage].device == ComputeDevice::kGpu ? Lane::kGpu : Lane::kCpu;
   }
 
-  // Micro-batches take turns at groups of stages: attend stays with its neighbours, so that its
-  // queries need not be kept for all micro-batches.
+  static std::vector<int32_t> FirstStages(const std::vector<StageTurn>& turns) {
+    std::vector<int32_t> stages;
+    for (const StageTurn& turn : turns) stages.push_back(static_cast<int32_t>(turn.begin));
+    return stages;
+  }
+
+  // Micro-batches take turns at groups of stages.
   void OrderComputes() {
     last_compute_.assign(num_stages(), 0);
     compute_steps_.assign(num_stages() * static_cast<size_t>(num_micro_batches_), -1);
-    for (size_t begin = 0; begin < num_stages();) {
-      size_t end = begin + 1;
-      while (end < num_stages() && (attends(end) || attends(end - 1))) ++end;
+    for (const StageTurn& turn : turns_) {
       for (int32_t k = 0; k < num_micro_batches_; ++k) {
-        for (size_t stage = begin; stage < end; ++stage) {
+        for (size_t stage = turn.begin; stage < turn.end; ++stage) {
           last_compute_[stage] = num_computes_++;
-          order_.push_back({static_cast<int32_t>(stage), k});
-          if (attends(stage) && policy_.kv.disk > 0) {
-            kv_visits_.push_back({.compute = order_.back(), .moment = last_compute_[stage]});
-          }
+          order_.push_back({.stage = static_cast<int32_t>(stage),
+                            .micro_batch = k,
+                            .begins_turn = stage == turn.begin,
+                            .ends_turn = stage + 1 == turn.end});
+          kv_visits_.Add(static_cast<int32_t>(stage), k, last_compute_[stage]);
         }
       }
-      begin = end;
     }
   }
 
@@ -171,23 +173,30 @@ class ScheduleBuilder {
   void EmitCompute(const Compute& compute) {
     const size_t stage = static_cast<size_t>(compute.stage);
     const Lane lane = ComputeLane(stage);
-    if (stage > 0 && ComputeLane(stage - 1) != lane) {
-      Push({.kind = StepKind::kCopyHidden,
-            .lane = lane == Lane::kGpu ? Lane::kHostToDevice : Lane::kDeviceToHost,
-            .stage = compute.stage,
-            .micro_batch = compute.micro_batch});
+    const bool on_gpu = lane == Lane::kGpu;
+    const Lane lane_before = stage > 0 ? ComputeLane(stage - 1) : lane;
+    const auto push = [this](Step step) { return Push(std::move(step)); };
+    if (compute.begins_turn) {
+      hidden_visits_.BeginTurn(compute.micro_batch, on_gpu, lane_before == Lane::kGpu, push);
     }
-    compute_steps_[ComputeIndex(compute)] = Push({.kind = StepKind::kCompute,
-                                                  .lane = lane,
-                                                  .stage = compute.stage,
-                                                  .micro_batch = compute.micro_batch});
-    if (attends(stage) && policy_.kv.disk > 0) {
-      const size_t visit = num_visits_emitted_++;  // they were listed in this order
-      kv_visits_[visit].write = Push({.kind = StepKind::kWriteKv,
-                                      .lane = Lane::kDiskWrite,
-                                      .stage = compute.stage,
-                                      .micro_batch = compute.micro_batch});
+    if (lane_before != lane) {
+      const int32_t copy = Push({.kind = StepKind::kCopyHidden,
+                                 .lane = on_gpu ? Lane::kHostToDevice : Lane::kDeviceToHost,
+                                 .stage = compute.stage,
+                                 .micro_batch = compute.micro_batch});
+      hidden_visits_.Touch(copy, true, true);
     }
+    Step step = {.kind = StepKind::kCompute,
+                 .lane = lane,
+                 .stage = compute.stage,
+                 .micro_batch = compute.micro_batch};
+    kv_visits_.SetSlots(step);
+    const int32_t index = Push(std::move(step));
+    compute_steps_[ComputeIndex(compute)] = index;
+    // Attend leaves the hidden rows alone.
+    hidden_visits_.Touch(index, !on_gpu && !attends(stage), on_gpu && !attends(stage));
+    kv_visits_.EmitBack(compute.stage, index, push);
+    if (compute.ends_turn) hidden_visits_.EndTurn(compute.stage, on_gpu, push);
   }
 
   size_t ComputeIndex(const Compute& compute) const {
@@ -213,19 +222,6 @@ class ScheduleBuilder {
     }
   }
 
-  // A KV read is issued when the visit that held its slot is over, two visits before.
-  void EmitKvReads(int moment) {
-    for (; num_visits_read_ < kv_visits_.size(); ++num_visits_read_) {
-      const size_t visit = num_visits_read_;
-      const int free_at = visit < kNumKvSlots ? -1 : kv_visits_[visit - kNumKvSlots].moment;
-      if (free_at > moment) return;
-      kv_visits_[visit].read = Push({.kind = StepKind::kReadKv,
-                                     .lane = Lane::kDiskRead,
-                                     .stage = kv_visits_[visit].compute.stage,
-                                     .micro_batch = kv_visits_[visit].compute.micro_batch});
-    }
-  }
-
   // `step` comes after `before`, which is issued `passes_ago` passes earlier.
   void After(int32_t step, int32_t before, int passes_ago) {
     if (before < 0 || passes_ago > kMaxPassesAgo) return;
@@ -241,7 +237,11 @@ class ScheduleBuilder {
     for (size_t i = 0; i < steps_.size(); ++i) {
       if (steps_[i].kind == StepKind::kCompute) AddComputeDependencies(static_cast<int32_t>(i));
     }
-    for (size_t visit = 0; visit < kv_visits_.size(); ++visit) AddKvDependencies(visit);
+    const auto after = [this](int32_t step, int32_t before, int passes_ago) {
+      After(step, before, passes_ago);
+    };
+    kv_visits_.AddDependencies(after);
+    hidden_visits_.AddDependencies(after);
     for (Step& step : steps_) {
       const auto key = [](const StepDependency& d) { return std::tuple(d.passes_ago, d.step); };
       std::sort(step.after.begin(), step.after.end(),
@@ -265,15 +265,15 @@ class ScheduleBuilder {
       if (plan.kind == StepKind::kReadWeights && copies_.has(other)) {
         After(step, copies_.step[other], passes_before + Ahead(copies_, other) - ahead);
       } else {
-        const Compute last = {holder, num_micro_batches_ - 1};
+        const Compute last = {.stage = holder, .micro_batch = num_micro_batches_ - 1};
         After(step, compute_steps_[ComputeIndex(last)], passes_before - ahead);
       }
     }
   }
 
   void AddComputeDependencies(int32_t step) {
-    const Compute compute = {steps_[static_cast<size_t>(step)].stage,
-                             steps_[static_cast<size_t>(step)].micro_batch};
+    const Compute compute = {.stage = steps_[static_cast<size_t>(step)].stage,
+                             .micro_batch = steps_[static_cast<size_t>(step)].micro_batch};
     const size_t stage = static_cast<size_t>(compute.stage);
     const RingPlan& last = copies_.has(stage) ? copies_ : reads_;
     if (last.has(stage)) After(step, last.step[stage], Ahead(last, stage));
@@ -303,35 +303,18 @@ class ScheduleBuilder {
     }
   }
 
-  void AddKvDependencies(size_t visit) {
-    const KvVisit& here = kv_visits_[visit];
-    const int32_t compute = compute_steps_[ComputeIndex(here.compute)];
-    After(compute, here.read, 0);
-    After(here.write, compute, 0);
-    // The slot, from the visit that held it.
-    const size_t count = kv_visits_.size();
-    const bool same_pass = visit >= kNumKvSlots;
-    const size_t holder = same_pass ? visit - kNumKvSlots : (count + visit - kNumKvSlots) % count;
-    After(here.read, kv_visits_[holder].write, same_pass ? 0 : 1);
-    // The rows that the pass before appended to this layer: micro-batches may be cut differently.
-    const size_t first = visit - static_cast<size_t>(here.compute.micro_batch);  // of this stage
-    for (int32_t k = 0; k < num_micro_batches_; ++k) {
-      After(here.read, kv_visits_[first + static_cast<size_t>(k)].write, 1);
-    }
-  }
-
   const ModelShape& model_;
   const Policy& policy_;
   const int32_t num_micro_batches_;
+  const std::vector<StageTurn> turns_;
+  KvVisits kv_visits_;
+  HiddenVisits hidden_visits_;
   RingPlan reads_;   // disk -> host
   RingPlan copies_;  // host -> gpu
   int num_computes_ = 0;
   std::vector<Compute> order_;
   std::vector<int> last_compute_;  // per stage: its last micro-batch's place in order_
   std::vector<int32_t> compute_steps_;
-  std::vector<KvVisit> kv_visits_;
-  size_t num_visits_emitted_ = 0;
-  size_t num_visits_read_ = 0;
   std::vector<Step> steps_;
 };
 
@@ -344,8 +327,9 @@ absl::string_view LaneName(Lane lane) {
 }
 
 absl::string_view StepKindName(StepKind kind) {
-  constexpr std::array<absl::string_view, 6> kNames = {"read weights", "copy weights", "read kv",
-                                                       "copy hidden",  "compute",      "write kv"};
+  constexpr std::array<absl::string_view, 11> kNames = {
+      "read weights", "copy weights", "read kv",  "copy kv in",  "read hidden", "copy hidden",
+      "compute",      "copy kv out",  "write kv", "park hidden", "write hidden"};
   return kNames[static_cast<size_t>(kind)];
 }
 

@@ -31,9 +31,14 @@ enum class StepKind : uint8_t {
   kReadWeights,  // disk -> host staging
   kCopyWeights,  // host -> gpu staging
   kReadKv,       // disk -> host staging, of one layer and micro-batch
+  kCopyKvIn,     // host memory and staging -> gpu staging, the pages with earlier rows
+  kReadHidden,   // disk -> host memory, a micro-batch's hidden rows for its turn from `stage` on
   kCopyHidden,   // a micro-batch's activations to the device that computes `stage`
   kCompute,      // one stage of one micro-batch
-  kWriteKv,      // host staging -> disk, the pages that the compute step appended to
+  kCopyKvOut,    // gpu staging -> host memory and staging, the pages that attend appended to
+  kWriteKv,      // host staging -> disk, likewise
+  kParkHidden,   // gpu -> host memory, a micro-batch's hidden rows after its turn up to `stage`
+  kWriteHidden,  // host memory -> disk, likewise
 };
 
 // "read weights", ...
@@ -54,10 +59,12 @@ struct Step {
   // Issued in this pass for the next one, whose content it does not depend on. Before the first
   // pass these steps are issued once, alone.
   bool for_next_pass = false;
-  int64_t bytes = 0;  // moved; for kReadKv, kWriteKv and kCompute it depends on the pass: 0
+  int64_t bytes = 0;           // of weights moved; what else moves depends on the pass: 0
   int64_t staging_offset = 0;  // kReadWeights, kCopyWeights: where in their ring
-  int32_t staging_slot =
-      0;  // kReadKv, kWriteKv and what attends between them: which of the kNumKvSlots regions
+  // Steps of a layer's KV pages, attend included: which of the kNumKvSlots regions of host memory
+  // and of the gpu hold those that are not at home; -1: none are.
+  int32_t host_slot = -1;
+  int32_t gpu_slot = -1;
   std::vector<StepDependency> after;
 
   friend bool operator==(const Step&, const Step&) = default;
@@ -66,7 +73,8 @@ struct Step {
 // The largest StepDependency::passes_ago.
 inline constexpr int kMaxPassesAgo = 2;
 
-// Micro-batches whose KV pages from disk are in host memory at a time: one attended, one read.
+// Micro-batches whose KV pages from disk are in host memory at a time, and whose pages from outside
+// are on the gpu: one attended, one on its way.
 inline constexpr int kNumKvSlots = 2;
 
 struct Schedule {

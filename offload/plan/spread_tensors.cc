@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/base/status.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/memory_use.h"
 #include "offload/plan/schedule.h"
 
@@ -68,8 +69,6 @@ absl::StatusOr<Policy> PolicyFromPercent(const ModelShape& model, const Percenta
       policy.activations,
       SharesOf(percentages.activations_gpu, percentages.activations_host, "activations", has_gpu));
   const ComputeDevice device = has_gpu ? ComputeDevice::kGpu : ComputeDevice::kCpu;
-  policy.attend_device = policy.kv.gpu >= 1 ? device : ComputeDevice::kCpu;
-  policy.prefill_attend_device = device;
   TensorSpreader spreader(weights);
   for (size_t i = 0; i < model.stages.size(); ++i) {
     const StageShape& stage = model.stages[i];
@@ -92,6 +91,7 @@ absl::StatusOr<Policy> PolicyFromPercent(const ModelShape& model, const Percenta
     }
     policy.stages.push_back(std::move(stage_policy));
   }
+  PlaceAttention(model, /*travelling=*/0, policy);
   const StagingNeeds needs = SmallestStaging(model, policy);
   policy.host_staging_bytes = kRingStages * needs.host_bytes;
   policy.gpu_staging_bytes = kRingStages * needs.gpu_bytes;

@@ -42,7 +42,7 @@ struct Percentages {
 };
 
 // The policy of those numbers: every stage is computed on the gpu (`has_gpu`) or the cpu, attention
-// on the cpu unless all KV rows are on the gpu, staging rings hold two stages. InvalidArgument for
+// where the KV rows of its layer lie, staging rings hold two stages. InvalidArgument for
 // numbers that are no per cents, and for a share of a gpu that is not there.
 absl::StatusOr<Policy> PolicyFromPercent(const ModelShape& model, const Percentages& percentages,
                                          bool has_gpu);

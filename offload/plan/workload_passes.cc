@@ -102,6 +102,8 @@ RowCounts MostRows(const Workload& workload, const Policy& policy) {
         pass_rows += micro_batch.num_rows;
       }
       most.pass_rows = std::max(most.pass_rows, pass_rows);
+      most.micro_batches =
+          std::max(most.micro_batches, static_cast<int64_t>(pass.micro_batches.size()));
     }
   };
   count(PrefillPasses(workload, policy));

@@ -24,10 +24,11 @@ std::vector<PassShape> DecodePasses(const Workload& workload, const Policy& poli
 // The mean context of the workload's decode passes, for a plan that prices one of them.
 int64_t MeanDecodeContext(const Workload& workload);
 
-// Rows of the largest micro-batch of the prefill, and of the fullest pass.
+// Rows of the largest micro-batch, and of the fullest pass; the most micro-batches of a pass.
 struct RowCounts {
   int64_t micro_batch_rows = 0;
   int64_t pass_rows = 0;
+  int64_t micro_batches = 1;
 };
 RowCounts MostRows(const Workload& workload, const Policy& policy);
 

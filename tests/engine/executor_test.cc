@@ -69,14 +69,14 @@ class ExecutorTest : public ::testing::Test {
     activations_.emplace(*Activations::Create(
         config, {.max_tokens = kLength, .max_micro_batches = 2, .max_logit_rows = 1},
         MemoryKind::kPageable));
-    executor_ = std::make_unique<Executor>(Executor::Parts{.decoder = &engine_->decoder(),
-                                                           .weights = weights_.get(),
-                                                           .kv_cache = kv_cache_.get(),
-                                                           .backend = &engine_->backend(),
-                                                           .disk_queue = disk_.get(),
-                                                           .kv_staging = staging_.data(),
-                                                           .kv_slot_bytes = slot_bytes_},
-                                           schedule_);
+    executor_ =
+        std::make_unique<Executor>(Executor::Parts{.decoder = &engine_->decoder(),
+                                                   .weights = weights_.get(),
+                                                   .kv_cache = kv_cache_.get(),
+                                                   .backend = &engine_->backend(),
+                                                   .disk_queue = disk_.get(),
+                                                   .kv_host_slots = {staging_.data(), slot_bytes_}},
+                                   schedule_);
     sequence_ = kv_cache_->AddSequence();
     ASSERT_TRUE(kv_cache_->Reserve(sequence_, 2 * kLength).ok());
   }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "engine/session.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/memory_use.h"
 #include "offload/plan/schedule.h"
 #include "offload/plan/spread_tensors.h"
@@ -98,6 +99,28 @@ std::vector<Placement> Placements() {
           model, {.weights_gpu = gpu, .weights_host = host, .kv_gpu = 100, .kv_host = 0}, true);
     };
   };
+  // Weights streamed to the gpu, KV rows on the tiers by per cent; of the layers whose rows lie
+  // outside the gpu, `travelling` are attended there all the same.
+  const auto kv_percent = [](int gpu, int host, double travelling) {
+    return [=](const ModelShape& model, Policy& policy) {
+      policy = *PolicyFromPercent(
+          model, {.weights_gpu = 20, .weights_host = 60, .kv_gpu = gpu, .kv_host = host}, true);
+      PlaceAttention(model, travelling, policy);
+    };
+  };
+  // Hidden rows of micro-batches that wait, on the tiers by per cent.
+  const auto waiting = [](int gpu, int host, bool has_gpu) {
+    return [=](const ModelShape& model, Policy& policy) {
+      policy = *PolicyFromPercent(model,
+                                  {.weights_host = 60,
+                                   .kv_gpu = has_gpu ? 50 : 0,
+                                   .kv_host = has_gpu ? 50 : 60,
+                                   .activations_gpu = gpu,
+                                   .activations_host = host},
+                                  has_gpu);
+      policy.num_micro_batches = 22;
+    };
+  };
   // The stages whose name ends in `kind` on the gpu, their weights in host memory.
   const auto gpu_stages = [](const char* kind) {
     return [kind](const ModelShape& model, Policy& policy) {
@@ -182,6 +205,104 @@ std::vector<Placement> Placements() {
            },
        .gpu = true,
        .micro_batch_tokens = 6},
+      {.name = "KV of half the layers on the gpu", .apply = kv_percent(50, 50, 0), .gpu = true},
+      {.name = "KV on three tiers",
+       .apply = kv_percent(34, 33, 0),
+       .gpu = true,
+       .micro_batch_tokens = 9},
+      {.name = "KV on the gpu and on disk",
+       .apply = kv_percent(50, 0, 0),
+       .gpu = true,
+       .pass_tokens = 13,
+       .micro_batch_tokens = 5},
+      {.name = "KV travels", .apply = kv_percent(0, 100, 1), .gpu = true},
+      {.name = "KV travels, micro-batches",
+       .apply = kv_percent(0, 100, 1),
+       .loaded = true,
+       .gpu = true,
+       .micro_batch_tokens = 6},
+      {.name = "KV travels, chunks, no sharing",
+       .apply = kv_percent(0, 100, 1),
+       .gpu = true,
+       .pass_tokens = 9,
+       .micro_batch_tokens = 4,
+       .prefix_sharing = PrefixSharing::kOff},
+      {.name = "KV travels, alone", .apply = kv_percent(0, 100, 1), .gpu = true, .batch_size = 1},
+      {.name = "KV travels from disk",
+       .apply = kv_percent(0, 0, 1),
+       .gpu = true,
+       .micro_batch_tokens = 7},
+      {.name = "KV travels from disk, alone",
+       .apply = kv_percent(0, 0, 1),
+       .gpu = true,
+       .batch_size = 1,
+       .micro_batch_tokens = 16},
+      {.name = "half of the layers' KV travels",
+       .apply = kv_percent(0, 60, 0.5),
+       .gpu = true,
+       .micro_batch_tokens = 11},
+      {.name = "KV on all tiers, at home, travelling and in place",
+       .apply = kv_percent(34, 33, 0.5),
+       .loaded = true,
+       .gpu = true,
+       .micro_batch_tokens = 8},
+      {.name = "KV travels from a computing cpu",
+       .apply =
+           [](const ModelShape& model, Policy& policy) {
+             policy.kv = {.gpu = 0, .host = 0.5, .disk = 0.5};
+             PlaceAttention(model, 1, policy);
+           },
+       .gpu = true,
+       .micro_batch_tokens = 10},
+      {.name = "rows wait on disk", .apply = waiting(0, 0, false), .micro_batch_tokens = 3},
+      {.name = "half of the rows wait on disk",
+       .apply = waiting(0, 50, false),
+       .loaded = true,
+       .micro_batch_tokens = 5},
+      {.name = "rows wait on disk, no sharing",
+       .apply = waiting(0, 0, false),
+       .pass_tokens = 29,
+       .micro_batch_tokens = 4,
+       .prefix_sharing = PrefixSharing::kOff},
+      {.name = "rows wait on disk, few micro-batches",
+       .apply = waiting(0, 0, false),
+       .micro_batch_tokens = 16},
+      {.name = "gpu, rows wait in host memory",
+       .apply = waiting(0, 100, true),
+       .gpu = true,
+       .micro_batch_tokens = 5},
+      {.name = "gpu, rows wait on the gpu",
+       .apply = waiting(100, 0, true),
+       .gpu = true,
+       .micro_batch_tokens = 7},
+      {.name = "gpu, rows wait on disk",
+       .apply = waiting(0, 0, true),
+       .gpu = true,
+       .micro_batch_tokens = 3},
+      {.name = "gpu, rows wait on all tiers",
+       .apply = waiting(30, 30, true),
+       .loaded = true,
+       .gpu = true,
+       .micro_batch_tokens = 4},
+      {.name = "gpu and cpu in turn, rows wait on all tiers",
+       .apply =
+           [gpu_mlp](const ModelShape& model, Policy& policy) {
+             gpu_mlp(model, policy);
+             policy.activations = {.gpu = 0.2, .host = 0.2, .disk = 0.6};
+             policy.num_micro_batches = 22;
+           },
+       .gpu = true,
+       .micro_batch_tokens = 3},
+      {.name = "gpu projects, rows wait on disk",
+       .apply =
+           [gpu_project](const ModelShape& model, Policy& policy) {
+             gpu_project(model, policy);
+             policy.activations = {.gpu = 0, .host = 0, .disk = 1};
+             policy.num_micro_batches = 22;
+           },
+       .gpu = true,
+       .pass_tokens = 31,
+       .micro_batch_tokens = 3},
       {.name = "tables on disk", .apply = one_kind(StageWork::kGather), .loaded = true},
       {.name = "head on disk", .apply = one_kind(StageWork::kHead), .loaded = true},
   };

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/workload_passes.h"
 #include "tests/offload/plan/example_plans.h"
 
@@ -88,13 +89,12 @@ TEST(CostModel, AttentionIsPricedByBytesWhenItDecodesAndByFlopsWhenItReads) {
   const ModelShape model = DenseModel({});
   const HardwareProfile machine = CpuMachine();
   const CostModel cost(model, machine);
-  Policy policy = UniformPolicy(model, Tier::kHost, ComputeDevice::kCpu);
   const double row = static_cast<double>(model.kv_bytes_per_token_layer);
   const MicroBatchShape decode = {2, 2, 2, 2000, 2000};
-  EXPECT_DOUBLE_EQ(cost.AttendWork(policy, decode, false, ComputeDevice::kCpu).seconds(Lane::kCpu),
+  EXPECT_DOUBLE_EQ(cost.AttendWork(ComputeDevice::kCpu, decode).seconds(Lane::kCpu),
                    2000 * row / 15e9 + 1e-6);
   const MicroBatchShape prompt = {1000, 1, 1, 500500, 1000};
-  EXPECT_DOUBLE_EQ(cost.AttendWork(policy, prompt, false, ComputeDevice::kCpu).seconds(Lane::kCpu),
+  EXPECT_DOUBLE_EQ(cost.AttendWork(ComputeDevice::kCpu, prompt).seconds(Lane::kCpu),
                    4.0 * 64 * 4 * 500500 / 200e9 + 1e-6);
 }
 
@@ -106,29 +106,49 @@ TEST(CostModel, KvOnDiskTravelsBothWays) {
   policy.kv = {.gpu = 0, .host = 0.25, .disk = 0.75};
   const double row = static_cast<double>(model.kv_bytes_per_token_layer);
   const MicroBatchShape decode = {3, 3, 3, 303, 303};
-  EXPECT_DOUBLE_EQ(cost.ReadKvWork(policy, decode).bytes(Lane::kDiskRead), 0.75 * 300 * row);
+  const PassShape pass = {{decode}};
+  Work sum;
+  for (const Step& step : MakeSchedule(model, policy, 1).steps) {
+    if (step.kind != StepKind::kCompute) sum += cost.StepWork(step, policy, pass);
+  }
+  EXPECT_DOUBLE_EQ(sum.bytes(Lane::kDiskRead), 4 * 0.75 * 300 * row);
   // A row makes its whole page be written again.
-  EXPECT_DOUBLE_EQ(cost.WriteKvWork(policy, decode).bytes(Lane::kDiskWrite), 0.75 * 3 * 16 * row);
+  EXPECT_DOUBLE_EQ(sum.bytes(Lane::kDiskWrite), 4 * 0.75 * 3 * 16 * row);
 }
 
-TEST(CostModel, AttentionOnTheGpuFetchesTheContextAndSendsNewRowsHome) {
-  const ModelShape model = DenseModel({});
+TEST(CostModel, AttentionOnTheGpuFetchesTheContextAndSendsPagesWithNewRowsHome) {
+  const ModelShape model = DenseModel({});  // of four layers
   const HardwareProfile machine = GpuMachine();
   const CostModel cost(model, machine);
   Policy policy = UniformPolicy(model, Tier::kGpu, ComputeDevice::kGpu);
   policy.kv = {.gpu = 0.5, .host = 0.5, .disk = 0};
   const double row = static_cast<double>(model.kv_bytes_per_token_layer);
-  const MicroBatchShape decode = {2, 2, 2, 2002, 2002};
-  const Work work = cost.AttendWork(policy, decode, false, ComputeDevice::kGpu);
-  EXPECT_DOUBLE_EQ(work.bytes(Lane::kHostToDevice), 0.5 * 2000 * row);
-  EXPECT_DOUBLE_EQ(work.bytes(Lane::kDeviceToHost), 0.5 * 2 * row);
-  EXPECT_EQ(work.seconds(Lane::kCpu), 0);
-  EXPECT_GT(work.seconds(Lane::kGpu), 0);
-  policy.attend_device = ComputeDevice::kCpu;
-  const Work split = cost.AttendWork(policy, decode, false, ComputeDevice::kGpu);
-  EXPECT_EQ(split.bytes(Lane::kHostToDevice), 0);
-  EXPECT_DOUBLE_EQ(split.bytes(Lane::kCpu), 0.5 * 2002 * row);
-  EXPECT_DOUBLE_EQ(split.bytes(Lane::kGpu), 0.5 * 2002 * row);
+  const PassShape decode = {{{2, 2, 2, 2002, 2002}}};
+  const auto attention = [&] {
+    Work sum;
+    for (const Step& step : MakeSchedule(model, policy, 1).steps) {
+      const bool attends = model.stages[static_cast<size_t>(step.stage)].work == StageWork::kAttend;
+      if (attends && step.kind != StepKind::kCopyHidden) {
+        sum += cost.StepWork(step, policy, decode);
+      }
+    }
+    return sum;
+  };
+  PlaceAttention(model, 1, policy);
+  const Work all_travel = attention();
+  EXPECT_DOUBLE_EQ(all_travel.bytes(Lane::kHostToDevice), 2 * 2000 * row);
+  EXPECT_DOUBLE_EQ(all_travel.bytes(Lane::kDeviceToHost), 2 * 2 * 16 * row);
+  EXPECT_EQ(all_travel.seconds(Lane::kCpu), 0);
+  EXPECT_DOUBLE_EQ(all_travel.bytes(Lane::kGpu), 4 * 2002 * row);
+  PlaceAttention(model, 0.5, policy);
+  const Work half_travel = attention();
+  EXPECT_DOUBLE_EQ(half_travel.bytes(Lane::kHostToDevice), 2000 * row);
+  EXPECT_DOUBLE_EQ(half_travel.bytes(Lane::kCpu), 2002 * row);
+  EXPECT_DOUBLE_EQ(half_travel.bytes(Lane::kGpu), 3 * 2002 * row);
+  PlaceAttention(model, 0, policy);
+  const Work in_place = attention();
+  EXPECT_EQ(in_place.bytes(Lane::kHostToDevice), 0);
+  EXPECT_DOUBLE_EQ(in_place.bytes(Lane::kCpu), 2 * 2002 * row);
 }
 
 TEST(CostModel, AWayThatTheMachineLacksTakesForever) {
@@ -164,7 +184,7 @@ TEST(CostModel, PassWorkIsTheSumOfTheSchedulesSteps) {
   const HardwareProfile machine = GpuMachine();
   const CostModel cost(model, machine);
   const Workload workload = {.num_sequences = 6, .prompt_tokens = 40, .output_tokens = 4};
-  for (const ComputeDevice attend : {ComputeDevice::kCpu, ComputeDevice::kGpu}) {
+  for (const double travelling : {0.0, 0.5, 1.0}) {
     Policy policy = UniformPolicy(model, Tier::kHost, ComputeDevice::kGpu);
     policy.stages[0].device = ComputeDevice::kCpu;
     policy.stages[0].tensor_homes[0] = Tier::kDisk;
@@ -172,14 +192,15 @@ TEST(CostModel, PassWorkIsTheSumOfTheSchedulesSteps) {
     policy.stages[8].tensor_homes[1] = Tier::kGpu;
     policy.stages[12].device = ComputeDevice::kCpu;
     policy.kv = {.gpu = 0.25, .host = 0.5, .disk = 0.25};
-    policy.attend_device = attend;
-    policy.num_micro_batches = 3;
-    policy.micro_batch_sequences = 2;
+    PlaceAttention(model, travelling, policy);
+    policy.activations = {.gpu = 0, .host = 0.25, .disk = 0.75};
+    policy.num_micro_batches = 6;
+    policy.micro_batch_sequences = 1;
     policy.host_staging_bytes = policy.gpu_staging_bytes = 8 << 20;
     const PassShape pass = DecodePasses(workload, policy, 41)[0];
-    ASSERT_EQ(pass.micro_batches.size(), 3u);
+    ASSERT_EQ(pass.micro_batches.size(), 6u);
     Work sum;
-    for (const Step& step : MakeSchedule(model, policy, 3).steps) {
+    for (const Step& step : MakeSchedule(model, policy, 6).steps) {
       sum += cost.StepWork(step, policy, pass);
     }
     const Work work = cost.PassWork(policy, pass);

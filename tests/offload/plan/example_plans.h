@@ -99,7 +99,6 @@ inline Policy UniformPolicy(const ModelShape& model, Tier home, ComputeDevice de
   for (const StageShape& stage : model.stages) {
     policy.stages.push_back({std::vector<Tier>(stage.tensor_bytes.size(), home), device});
   }
-  policy.attend_device = policy.prefill_attend_device = device;
   if (device == ComputeDevice::kGpu) policy.kv = {.gpu = 1, .host = 0, .disk = 0};
   return policy;
 }

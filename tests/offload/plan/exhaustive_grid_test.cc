@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/policy_search.h"
 #include "offload/plan/schedule.h"
 #include "offload/plan/spread_tensors.h"
@@ -79,8 +80,8 @@ double BestOfGrid(const GridCase& grid, const ModelShape& model, const HardwareP
                                       Devices::kHalfOfTheLayersOnCpu}) {
           if (devices == Devices::kAllCpu && gpu + kv_gpu > 0) continue;
           Policy policy = WithDevices(split, model, devices);
-          for (const ComputeDevice attend : {ComputeDevice::kCpu, ComputeDevice::kGpu}) {
-            policy.attend_device = policy.prefill_attend_device = attend;
+          for (const double travelling : {0.0, 0.5, 1.0}) {
+            PlaceAttention(model, travelling, policy);
             best = std::max(best, BestCut(grid, cost, policy));
           }
         }

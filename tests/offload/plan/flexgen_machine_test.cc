@@ -47,19 +47,16 @@ TEST(FlexGenMachine, ThePublished175BIsADiskOfTwoToThreeGigabytesPerSecond) {
   }
 }
 
-// Our schedule overlaps the weights' copies, which theirs adds, and pays for what theirs leaves
-// out: embedding and head, queries and new rows on their way to the cpu, the wait of a pipeline.
+// Our schedule overlaps the weights' copies, which theirs adds; but it pays for what their model
+// leaves out: embedding and head, queries and new rows on their way to the cpu, waiting rows behind
+// weights on the link, the wait of a pipeline.
 TEST(FlexGenMachine, OurModelReproducesThePublishedRowsOf30B) {
-  const auto check = [](const PublishedRow& row, double tolerance) {
+  for (const PublishedRow& row : {k30B512, k30B1024, k30B256}) {
     const Estimate ours = StrataEstimate(row.row, FlexGenFittedMachine());
-    EXPECT_NEAR(ours.tokens_per_s, row.published_tokens_per_s,
-                tolerance * row.published_tokens_per_s);
+    EXPECT_NEAR(ours.tokens_per_s, row.published_tokens_per_s, 0.15 * row.published_tokens_per_s);
     testing::Test::RecordProperty(std::to_string(row.row.prompt_tokens),
                                   std::to_string(ours.tokens_per_s));
-  };
-  check(k30B512, 0.10);
-  check(k30B1024, 0.10);
-  check(k30B256, 0.25);  // their own model is 19 per cent off
+  }
 }
 
 }  // namespace

@@ -33,13 +33,15 @@ TEST(MemoryUse, WaitingRowsAndTheComputedOnes) {
   const ModelShape model = DenseModel({});
   Policy policy = UniformPolicy(model, Tier::kHost, ComputeDevice::kCpu);
   policy.micro_batch_rows = 100;
-  policy.num_micro_batches = 3;
+  policy.num_micro_batches = 10;
   policy.activations = {.gpu = 0, .host = 0.5, .disk = 0.5};
-  const Workload workload = {.num_sequences = 2, .prompt_tokens = 200, .output_tokens = 2};
+  const Workload workload = {.num_sequences = 5, .prompt_tokens = 200, .output_tokens = 2};
   const TierBytes bytes = ActivationBytes(model, policy, workload);
-  EXPECT_EQ(bytes.host, 100 * model.activation_bytes_per_token + 2 * model.vocab_size * 4 +
-                            100 * model.hidden_bytes_per_token);
-  EXPECT_EQ(bytes.disk, 100 * model.hidden_bytes_per_token);
+  const int64_t logits = 5 * model.vocab_size * 4;
+  // Five at home in host memory and three visitors, of which one is computed.
+  EXPECT_EQ(bytes.host, 100 * model.activation_bytes_per_token + logits +
+                            7 * 100 * model.hidden_bytes_per_token);
+  EXPECT_EQ(bytes.disk, 5 * 100 * model.hidden_bytes_per_token);
   EXPECT_EQ(bytes.gpu, 0);
 }
 

@@ -25,7 +25,6 @@ Policy Example() {
   policy.activations = {.gpu = 0.5, .host = 0.5, .disk = 0};
   policy.prefill_attend_device = ComputeDevice::kCpu;
   policy.kv_dtype = DType::kF16;
-  policy.attend_device = ComputeDevice::kGpu;
   policy.host_staging_bytes = 123456789012;
   policy.gpu_staging_bytes = 4096;
   return policy;
@@ -58,6 +57,30 @@ TEST(PolicyJson, TakesThePolicyOutOfAPlan) {
   absl::StatusOr<Policy> read = PolicyFromJson(text, "f.json");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, Example());
+}
+
+// Files from before every stage had a device of its own.
+TEST(PolicyJson, ReadsOneDeviceForAllAttention) {
+  Policy policy = Example();
+  policy.prefill_attend_device = ComputeDevice::kGpu;
+  const auto old = [&](absl::string_view attend) {
+    std::string text = ToJson(policy);
+    text.insert(1, absl::StrCat("\"attend_device\": \"", attend, "\","));
+    return PolicyFromJson(text, "f.json");
+  };
+  absl::StatusOr<Policy> read = old("gpu");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->stages[2].device, ComputeDevice::kGpu);
+  EXPECT_FALSE(read->prefill_attend_device.has_value());
+  read = old("cpu");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->stages[2].device, ComputeDevice::kCpu);
+  EXPECT_EQ(read->prefill_attend_device, ComputeDevice::kGpu);
+  policy.kv = {.gpu = 1, .host = 0, .disk = 0};
+  read = old("cpu");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->stages[2].device, ComputeDevice::kGpu);
+  EXPECT_FALSE(read->prefill_attend_device.has_value());
 }
 
 TEST(PolicyJson, NamesTheSourceAndThePlaceOfAFault) {

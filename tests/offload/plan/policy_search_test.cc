@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "offload/plan/check_policy.h"
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/schedule.h"
 #include "tests/offload/plan/example_plans.h"
 
@@ -137,25 +138,44 @@ TEST(SearchPolicy, AGpuHoldsWhatItCanAndTheRestIsComputedOrStreamed) {
   }
 }
 
-// What an engine can run that moves KV rows between gpu and host not at all.
-TEST(SearchPolicy, KvRowsLieOnTheGpuAsAWholeOrNotAtAll) {
+TEST(SearchPolicy, KvRowsMoveToTheGpuLayerByLayerAsItGrows) {
   const ModelShape model = Llama1B();
-  bool on_gpu = false;
-  bool beside_it = false;
+  double before = 0;
+  bool between = false;
   for (const int64_t gpu_bytes : {400 * kMega, kGiga, 3 * kGiga, 5 * kGiga, 16 * kGiga}) {
-    const PlanResult plan = Find(model, GpuMachine(), {.num_sequences = 64},
-                                 {gpu_bytes, 64 * kGiga, 100 * kGiga}, {.kv_may_be_split = false});
+    const PlanResult plan =
+        Find(model, GpuMachine(), {.num_sequences = 256}, {gpu_bytes, 64 * kGiga, 100 * kGiga},
+             {.prompts_may_attend_elsewhere = false});
     CheckPlan(plan, model, GpuMachine());
     const Policy& policy = plan.policy;
-    EXPECT_TRUE(policy.kv.gpu == 0 || policy.kv.gpu == 1) << gpu_bytes << ": " << policy.kv.gpu;
-    EXPECT_EQ(policy.attend_device, policy.prefill_attend_device) << gpu_bytes;
-    const bool attends = policy.attend_device == ComputeDevice::kGpu;
-    EXPECT_EQ(attends, policy.kv.gpu == 1) << gpu_bytes;
-    on_gpu = on_gpu || attends;
-    beside_it = beside_it || !attends;
+    EXPECT_FALSE(policy.prefill_attend_device.has_value());
+    EXPECT_EQ(plan.kv_layers.all, NumAttends(model));
+    EXPECT_EQ(plan.kv_layers.on_gpu, NumAttendsAtHomeOnGpu(model, policy.kv));
+    EXPECT_EQ(plan.use.kv.gpu > 0, plan.kv_layers.on_gpu > 0);
+    EXPECT_GE(policy.kv.gpu, before) << gpu_bytes;
+    before = policy.kv.gpu;
+    between = between || (policy.kv.gpu > 0 && policy.kv.gpu < 1);
   }
-  EXPECT_TRUE(on_gpu);
-  EXPECT_TRUE(beside_it);
+  EXPECT_TRUE(between);
+  EXPECT_EQ(before, 1);
+}
+
+// A processor that is slow to attend beside a link that is quick: the rows travel; half of them
+// where both are busy alike.
+TEST(SearchPolicy, KvRowsTravelWhereThatIsQuicker) {
+  const ModelShape model = Llama1B();
+  const Workload workload = {.num_sequences = 256, .prompt_tokens = 512, .output_tokens = 64};
+  const auto layers = [&](double cpu_bytes_per_s) {
+    HardwareProfile machine = GpuMachine();
+    machine.cpu.attention_bytes_per_s = cpu_bytes_per_s;
+    machine.cpu.attention_flops_per_s = 1e13;
+    const PlanResult plan = Find(model, machine, workload, {3 * kGiga, 64 * kGiga, 0},
+                                 {.prompts_may_attend_elsewhere = false});
+    CheckPlan(plan, model, machine);
+    return plan.kv_layers;
+  };
+  EXPECT_GT(layers(1e9).travelling, 0);
+  EXPECT_EQ(layers(19e9).travelling, 0);
 }
 
 TEST(SearchPolicy, EverythingOnTheGpuWhenItFits) {

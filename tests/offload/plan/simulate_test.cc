@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 
+#include "offload/plan/kv_layers.h"
 #include "offload/plan/workload_passes.h"
 #include "tests/offload/plan/example_plans.h"
 
@@ -171,7 +172,7 @@ TEST(Simulate, RunsOfManyKindsKeepTheSchedulesPromises) {
     }
     const double disk = draw(2) == 0 ? 0 : 0.5;
     policy.kv = {.gpu = 0.25, .host = 0.75 - disk, .disk = disk};
-    policy.attend_device = draw(2) == 0 ? ComputeDevice::kCpu : ComputeDevice::kGpu;
+    PlaceAttention(model, static_cast<double>(draw(3)) / 2, policy);
     policy.num_micro_batches = 1 + draw(3);
     policy.micro_batch_sequences = (6 + policy.num_micro_batches - 1) / policy.num_micro_batches;
     const StagingNeeds needs = SmallestStaging(model, policy);
