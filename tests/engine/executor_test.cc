@@ -9,16 +9,23 @@
 #include "engine/engine.h"
 #include "engine/model_shape_of.h"
 #include "models/activations.h"
+#include "offload/plan/hidden_places.h"
+#include "offload/plan/kv_layers.h"
 #include "tests/support/fake_disk_queue.h"
+#include "tests/support/fake_gpu.h"
 #include "tests/support/golden_case.h"
 
 namespace strata {
 namespace {
 
+enum class Waiting : uint8_t { kInMemory, kOnDisk };     // hidden rows, between their turns
+enum class Attention : uint8_t { kInPlace, kOnTheGpu };  // of KV pages, that travel there
+
 // One sequence through a model whose weights and KV pages all lie on a disk that is scripted.
-class ExecutorTest : public ::testing::Test {
+class ExecutorTest : public ::testing::TestWithParam<std::tuple<Waiting, Attention>> {
  protected:
   static constexpr int64_t kLength = 20;
+  static constexpr int64_t kMicroBatches = 7;
 
   void SetUp() override { Begin(); }
 
@@ -35,7 +42,13 @@ class ExecutorTest : public ::testing::Test {
     }
     policy_.kv = {.gpu = 0, .host = 0, .disk = 1};
     policy_.host_staging_bytes = 2 * SmallestStaging(engine_->model_shape(), policy_).host_bytes;
-    schedule_ = MakeSchedule(engine_->model_shape(), policy_, 2);
+    const auto [waiting, attention] = GetParam();
+    if (waiting == Waiting::kOnDisk) policy_.activations = {.gpu = 0, .host = 0, .disk = 1};
+    const bool travels = attention == Attention::kOnTheGpu;
+    PlaceAttention(engine_->model_shape(), travels ? 1 : 0, policy_);
+    schedule_ = MakeSchedule(engine_->model_shape(), policy_, kMicroBatches);
+    gpu_ = {};
+    if (travels) gpu_ = *testing::MakeFakeGpu();
 
     const std::vector<std::vector<TensorSpec>> units = WeightUnits(engine_->decoder());
     WeightStoreOptions weights = {.staging_bytes = policy_.host_staging_bytes,
@@ -57,6 +70,7 @@ class ExecutorTest : public ::testing::Test {
                          .num_layers = config.num_layers,
                          .max_host_pages = 1,
                          .max_disk_pages = 8,
+                         .gpu = gpu_.device.get(),
                          .disk_share = 1.0,
                          .prefix_sharing = PrefixSharing::kOff};
     spill_ =
@@ -66,26 +80,48 @@ class ExecutorTest : public ::testing::Test {
     slot_bytes_ = KvSpillBytes(kv) / config.num_layers;
     staging_ = *Buffer::Allocate(std::max(kNumKvSlots * slot_bytes_, Buffer::kHugePageBytes),
                                  MemoryKind::kPageable);
-    activations_.emplace(*Activations::Create(
-        config, {.max_tokens = kLength, .max_micro_batches = 2, .max_logit_rows = 1},
-        MemoryKind::kPageable));
-    executor_ =
-        std::make_unique<Executor>(Executor::Parts{.decoder = &engine_->decoder(),
-                                                   .weights = weights_.get(),
-                                                   .kv_cache = kv_cache_.get(),
-                                                   .backend = &engine_->backend(),
-                                                   .disk_queue = disk_.get(),
-                                                   .kv_host_slots = {staging_.data(), slot_bytes_}},
-                                   schedule_);
+    ActivationExtents extents = {
+        .max_tokens = 5,
+        .max_micro_batches = kMicroBatches,
+        .max_logit_rows = 1,
+        .hidden_places = HiddenPlacesInHost(policy_.activations, kMicroBatches),
+        .hidden_alignment = kDiskAlignment};
+    Buffer memory =
+        *Buffer::Allocate(std::max(Activations::BytesFor(config, extents), Buffer::kHugePageBytes),
+                          MemoryKind::kPageable);
+    activations_.emplace(Activations::Within(config, extents, std::move(memory)));
+    const int64_t place_bytes = HiddenPlaceBytes(extents.max_tokens, config.hidden_dim);
+    hidden_spill_ = std::make_unique<DiskFile>(
+        *DiskFile::CreateSpill(::testing::TempDir(), kMicroBatches * place_bytes));
+    Executor::Parts parts = {.decoder = &engine_->decoder(),
+                             .weights = weights_.get(),
+                             .kv_cache = kv_cache_.get(),
+                             .backend = &engine_->backend(),
+                             .disk_queue = disk_.get(),
+                             .kv_host_slots = {staging_.data(), slot_bytes_},
+                             .hidden = {.activations = policy_.activations,
+                                        .spill = hidden_spill_.get(),
+                                        .place_bytes = place_bytes}};
+    if (travels) {
+      extents.hidden_places = HiddenPlacesOnGpu(policy_.activations, kMicroBatches);
+      gpu_activations_.emplace(Activations::Within(
+          config, extents, *gpu_.device->Allocate(Activations::BytesFor(config, extents))));
+      gpu_staging_ = *gpu_.device->Allocate(kNumKvSlots * slot_bytes_);
+      parts.kv_gpu_slots = {gpu_staging_.data(), slot_bytes_};
+      parts.gpu = {.device = gpu_.device.get(),
+                   .backend = gpu_.backend.get(),
+                   .activations = &*gpu_activations_};
+    }
+    executor_ = std::make_unique<Executor>(parts, schedule_);
     sequence_ = kv_cache_->AddSequence();
     ASSERT_TRUE(kv_cache_->Reserve(sequence_, 2 * kLength).ok());
   }
 
-  // The pass of positions [begin, end) in two micro-batches; logits of the last.
-  absl::Status RunPass(int64_t begin, int64_t end, int64_t cut) {
+  // The pass of positions [begin, end) in micro-batches of `rows`; logits of the last.
+  absl::Status RunPass(int64_t begin, int64_t end, int64_t rows) {
     std::vector<ScheduledBatch> batches;
-    for (const auto& [first, last] : {std::pair(begin, cut), std::pair(cut, end)}) {
-      if (first == last) continue;
+    for (int64_t first = begin; first < end; first += rows) {
+      const int64_t last = std::min(first + rows, end);
       ScheduledBatch batch;
       batch.batch.index = static_cast<int64_t>(batches.size());
       for (int64_t i = first; i < last; ++i) {
@@ -113,10 +149,10 @@ class ExecutorTest : public ::testing::Test {
   // Logits of a prompt, then of three single tokens.
   std::vector<std::vector<float>> RunAll() {
     std::vector<std::vector<float>> logits;
-    EXPECT_TRUE(RunPass(0, kLength, kLength / 2).ok());
+    EXPECT_TRUE(RunPass(0, kLength, 3).ok());
     logits.push_back(Logits());
     for (int64_t i = kLength; i < kLength + 3; ++i) {
-      const absl::Status status = RunPass(i, i + 1, i);
+      const absl::Status status = RunPass(i, i + 1, 1);
       EXPECT_TRUE(status.ok()) << status;
       logits.push_back(Logits());
     }
@@ -128,16 +164,19 @@ class ExecutorTest : public ::testing::Test {
   Schedule schedule_;
   std::unique_ptr<WeightStore> weights_;
   std::unique_ptr<DiskFile> spill_;
+  GpuParts gpu_;
   std::unique_ptr<KvCache> kv_cache_;
   int64_t slot_bytes_ = 0;
   Buffer staging_;
-  std::optional<Activations> activations_;
+  Buffer gpu_staging_;
+  std::unique_ptr<DiskFile> hidden_spill_;
+  std::optional<Activations> activations_, gpu_activations_;
   SequenceId sequence_ = 0;
   std::unique_ptr<FakeDiskQueue> disk_;
   std::unique_ptr<Executor> executor_;
 };
 
-TEST_F(ExecutorTest, ASlowDiskThatEndsNewestFirstChangesNothing) {
+TEST_P(ExecutorTest, ASlowDiskThatEndsNewestFirstChangesNothing) {
   const std::vector<std::vector<float>> expected = RunAll();
   Begin();
   disk_->Hold();
@@ -169,20 +208,25 @@ TEST_F(ExecutorTest, ASlowDiskThatEndsNewestFirstChangesNothing) {
 
 // Whichever transfer fails, the pass that needs it says so, and nothing hangs or is torn down
 // early.
-TEST_F(ExecutorTest, EveryFailingTransferEndsThePassWithItsError) {
+TEST_P(ExecutorTest, EveryFailingTransferEndsThePassWithItsError) {
   int num_failed = 0;
-  for (const int64_t index : {0, 3, 7, 12, 20, 31, 40}) {
+  for (int64_t index = 0; index < 150; index += index < 20 ? 3 : 13) {
     Begin();
     disk_->FailTransfer(index, absl::DataLossError("sector 7 is gone"));
-    absl::Status status = RunPass(0, kLength, kLength / 2);
-    for (int64_t i = kLength; status.ok() && i < kLength + 3; ++i) status = RunPass(i, i + 1, i);
+    absl::Status status = RunPass(0, kLength, 3);
+    for (int64_t i = kLength; status.ok() && i < kLength + 3; ++i) status = RunPass(i, i + 1, 1);
     if (status.ok()) continue;  // read ahead for a pass that never came
     ++num_failed;
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
     EXPECT_NE(status.message().find("sector 7 is gone"), absl::string_view::npos) << status;
   }
-  EXPECT_GE(num_failed, 4);
+  EXPECT_GE(num_failed, 8);
 }
+
+INSTANTIATE_TEST_SUITE_P(Placements, ExecutorTest,
+                         ::testing::Combine(::testing::Values(Waiting::kInMemory, Waiting::kOnDisk),
+                                            ::testing::Values(Attention::kInPlace,
+                                                              Attention::kOnTheGpu)));
 
 }  // namespace
 }  // namespace strata
