@@ -47,6 +47,9 @@ class ExecutorTest : public ::testing::TestWithParam<std::tuple<Waiting, Attenti
     const bool travels = attention == Attention::kOnTheGpu;
     PlaceAttention(engine_->model_shape(), travels ? 1 : 0, policy_);
     schedule_ = MakeSchedule(engine_->model_shape(), policy_, kMicroBatches);
+    kv_cache_.reset();  // all that lies on the gpu before it
+    gpu_activations_.reset();
+    gpu_staging_ = {};
     gpu_ = {};
     if (travels) gpu_ = *testing::MakeFakeGpu();
 
