@@ -5,6 +5,12 @@
 #include "offload/plan/kv_layers.h"
 
 namespace strata {
+namespace {
+
+// A visit's pages are fetched when the visit that many turns before it is over.
+constexpr size_t kVisitsAhead = kNumKvSlots - 1;
+
+}  // namespace
 
 bool KvVisits::IsVisited(int32_t stage) const {
   const StageShape& shape = model_.stages[static_cast<size_t>(stage)];
@@ -35,7 +41,7 @@ Step KvVisits::StepOf(const Visit& visit, StepKind kind, Lane lane) const {
 }
 
 bool KvVisits::IsFree(const std::vector<size_t>& turns, size_t turn, int moment) const {
-  return turn < kNumKvSlots || visits_[turns[turn - kNumKvSlots]].moment <= moment;
+  return turn < kVisitsAhead || visits_[turns[turn - kVisitsAhead]].moment <= moment;
 }
 
 void KvVisits::EmitAhead(int moment, const Push& push) {

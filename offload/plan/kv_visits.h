@@ -3,7 +3,8 @@
 // A layer whose pages are on disk, or outside the gpu while it is attended there, is visited once
 // per micro-batch: its pages come (disk -> host slot -> gpu slot), attend appends and reads, what
 // got rows goes back the same way. Visits take the slots in turn; the pages of a visit are fetched
-// as soon as the visit that held its slot is over. MakeSchedule alone uses this.
+// while the one before it is attended, so that those of the one before that have time to leave.
+// MakeSchedule alone uses this.
 #pragma once
 
 #include <cstdint>

@@ -74,8 +74,9 @@ struct Step {
 inline constexpr int kMaxPassesAgo = 2;
 
 // Micro-batches whose KV pages from disk are in host memory at a time, and whose pages from outside
-// are on the gpu: one attended, one on its way.
-inline constexpr int kNumKvSlots = 2;
+// are on the gpu: one attended, one arriving, one leaving. Without the last, what arrives would
+// have to wait until the disk has taken what was attended just before.
+inline constexpr int kNumKvSlots = 3;
 
 struct Schedule {
   std::vector<Step> steps;
