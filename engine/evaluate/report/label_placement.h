@@ -3,7 +3,6 @@
 // Greedy: each label takes the nearest free place around its point. Deterministic.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"

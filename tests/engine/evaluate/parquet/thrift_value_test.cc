@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 // Bytes by the specification's own tables: a header is (step of the id) * 16 + type.
 TEST(ThriftValueTest, ReadsEveryTypeThatParquetUses) {
-  const std::string bytes(
+  constexpr char kBytes[] =
       "\x15\x01"              // field 1: int32, zigzag 1 = -1
       "\x11"                  // field 2: true
       "\x12"                  // field 3: false
@@ -22,8 +22,8 @@ TEST(ThriftValueTest, ReadsEveryTypeThatParquetUses) {
       "\x1c\x13\x80\x00"      // field 6: struct with field 1: byte -128
       "\x06\x28\xc8\x01"      // field 20 by its own id (zigzag 40): int64, zigzag 200 = 100
       "\x17\x00\x00\x00\x00\x00\x00\x00\x40"  // field 21: double
-      "\x00rest",
-      38);
+      "\x00rest";
+  const std::string bytes(kBytes, sizeof(kBytes) - 1);
   const auto parsed = ParseThriftStruct(bytes);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->num_bytes, bytes.find("rest"));
