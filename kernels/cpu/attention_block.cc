@@ -70,19 +70,41 @@ int64_t UnpackedFloats(const KvLayout& layout) {
   return kAttentionChunk * (PaddedLanes(layout.head_dim) + PaddedLanes(layout.v_head_dim));
 }
 
+// Rows that packed rows are asked for ahead of their unpacking: the processor's own prefetcher
+// stops at the end of every page.
+constexpr int64_t kRowsAhead = 32;
+
+void AskFor(const void* row, int64_t row_bytes) {
+  for (int64_t line = 0; line < row_bytes; line += 64) {
+    __builtin_prefetch(static_cast<const char*>(row) + line);
+  }
+}
+
 // Unpacks the noted rows to `memory`, once for all tiles of a block, and notes them there.
 void UnpackRows(const Bodies& bodies, const KvLayout& layout, ChunkRange range, float* memory,
                 ChunkRows& rows) {
   const Code code = CodeOf(layout.dtype);
-  const auto unpack = [&](int64_t dim, float* first, auto& places) {
-    for (int64_t j = range.begin; j < range.end; ++j) {
-      float* row = first + j * PaddedLanes(dim);
-      bodies.unpack(places[static_cast<size_t>(j)], code, row, dim);
-      places[static_cast<size_t>(j)] = row;
+  const int64_t key_stride = PaddedLanes(layout.head_dim);
+  const int64_t value_stride = PaddedLanes(layout.v_head_dim);
+  float* values = memory + kAttentionChunk * key_stride;
+  for (int64_t j = range.begin; j < range.end; ++j) {
+    const void*& key = rows.keys[static_cast<size_t>(j)];
+    if (const int64_t next = j + kRowsAhead; next < range.end) {
+      AskFor(rows.keys[static_cast<size_t>(next)], layout.KeyRowBytes());
+    } else if (const int64_t value = next - range.end + range.begin; value < range.end) {
+      AskFor(rows.values[static_cast<size_t>(value)], layout.ValueRowBytes());
     }
-  };
-  unpack(layout.head_dim, memory, rows.keys);
-  unpack(layout.v_head_dim, memory + kAttentionChunk * PaddedLanes(layout.head_dim), rows.values);
+    bodies.unpack(key, code, memory + j * key_stride, layout.head_dim);
+    key = memory + j * key_stride;
+  }
+  for (int64_t j = range.begin; j < range.end; ++j) {
+    const void*& value = rows.values[static_cast<size_t>(j)];
+    if (const int64_t next = j + kRowsAhead; next < range.end) {
+      AskFor(rows.values[static_cast<size_t>(next)], layout.ValueRowBytes());
+    }
+    bodies.unpack(value, code, values + j * value_stride, layout.v_head_dim);
+    value = values + j * value_stride;
+  }
 }
 
 // The union of what rows [row_begin, row_end) of the block's span see.

@@ -26,19 +26,43 @@ inline void Prefetch(const T* row, int64_t count) {
   for (int64_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(row + i, 0, kLocality);
 }
 
-// Rows of a tile: heads come in groups of four and eight. With few registers four rows meet two
-// keys, or two vectors of values, at a time.
-inline constexpr int kScoreRows = kVectorRegisters == 32 ? kTileRows : 4;
+// Rows of a tile: heads come in groups of four and eight, which six rows, though there are
+// registers for them, would cut in unequal parts. With few registers four rows meet two keys, or
+// two vectors of values, at a time.
+inline constexpr int kScoreRows = 4;
 inline constexpr int kValueVecs = kVectorRegisters == 32 ? 4 : 2;
 
-// The sums of four rows and four keys, given as folded[pair of keys][row]: row by row.
+// The sums of four rows and four keys, row by row: the tree of SumFour for all of them at once.
 struct ScoreTile {
   Vec4 rows[4];
 };
 
-// What two accumulators of a row become when pairs of keys are folded together.
-#if defined(__AVX2__) && !defined(__AVX512F__)
-using FoldedPair = Vec;  // the lanes of FoldToFour of the first key, then those of the second
+#if defined(__AVX512F__)
+inline ScoreTile SumTile(const Vec (&acc)[4][4]) {
+  const auto fold_halves = [](Vec a, Vec b) {  // of a, then of b
+    return _mm512_shuffle_f32x4(a, b, 0x44) + _mm512_shuffle_f32x4(a, b, 0xee);
+  };
+  const auto fold_pairs = [](Vec a, Vec b) {  // in each quarter two lanes of a, then of b
+    return _mm512_shuffle_ps(a, b, 0x44) + _mm512_shuffle_ps(a, b, 0xee);
+  };
+  const auto fold_row = [&](const Vec(&row)[4]) {  // quarter j: the lanes key j is folded to
+    const Vec a = fold_halves(row[0], row[1]);
+    const Vec b = fold_halves(row[2], row[3]);
+    return _mm512_shuffle_f32x4(a, b, 0x88) + _mm512_shuffle_f32x4(a, b, 0xdd);
+  };
+  const Vec a = fold_pairs(fold_row(acc[0]), fold_row(acc[1]));
+  const Vec b = fold_pairs(fold_row(acc[2]), fold_row(acc[3]));
+  const Vec sums = _mm512_shuffle_ps(a, b, 0x88) + _mm512_shuffle_ps(a, b, 0xdd);  // [key][row]
+  const Vec by_row =
+      __builtin_shufflevector(sums, sums, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return {{__builtin_shufflevector(by_row, by_row, 0, 1, 2, 3),
+           __builtin_shufflevector(by_row, by_row, 4, 5, 6, 7),
+           __builtin_shufflevector(by_row, by_row, 8, 9, 10, 11),
+           __builtin_shufflevector(by_row, by_row, 12, 13, 14, 15)}};
+}
+#elif defined(__AVX2__)
+// Two accumulators of a row: the lanes that the first key is folded to, then those of the second.
+using FoldedPair = Vec;
 inline FoldedPair FoldPair(Vec a, Vec b) {
   return _mm256_permute2f128_ps(a, b, 0x20) + _mm256_permute2f128_ps(a, b, 0x31);
 }
@@ -75,7 +99,9 @@ inline ScoreTile SumTile(const FoldedPair (&folded)[2][4]) {
 // Loads are what limits a tile of two keys: the compiler shall not make x an operand in memory of
 // each of its products.
 inline void KeepInRegister([[maybe_unused]] Vec& x) {
-#if defined(__x86_64__)
+#if defined(__AVX512F__)
+  asm("" : "+v"(x));
+#elif defined(__x86_64__)
   asm("" : "+x"(x));
 #endif
 }
@@ -84,7 +110,8 @@ inline void KeepInRegister([[maybe_unused]] Vec& x) {
 // has the compiler keep accumulators in memory.
 enum class RowEnd { kWhole, kPartial };
 
-// out[r][j] = lanes of q[r] . k[j], in the order of DotTile.
+// out[r][j] = lanes of q[r] . k[j], in the order of DotTile. Unrolled by word of command: the
+// compiler keeps accumulators in memory where it meets the sums before it has unrolled their loops.
 template <RowEnd kEnd, int kRows, int kKeys, typename T>
 inline void Products(const float* const* q, const T* const* k, int64_t n,
                      Vec (&out)[kRows][kKeys]) {
@@ -100,13 +127,17 @@ inline void Products(const float* const* q, const T* const* k, int64_t n,
     }
     Vec wide[kKeys];
     for (int j = 0; j < kKeys; ++j) wide[j] = Load(k[j] + i);
+#pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
       Vec query = Load(q[r] + i);
       KeepInRegister(query);
+#pragma GCC unroll 4
       for (int j = 0; j < kKeys; ++j) acc[r][j] = Fma(query, wide[j], acc[r][j]);
     }
   }
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
     for (int j = 0; j < kKeys; ++j) out[r][j] = acc[r][j];
   }
   if constexpr (kEnd == RowEnd::kPartial) {
@@ -137,14 +168,8 @@ struct ScoreTiles {
         Prefetch<2>(static_cast<const T*>(body.values[key + j]), body.v_head_dim);
       }
     }
-    if constexpr (kRows == 4 && kKeys == 4 && kVectorRegisters == 16) {
-      FoldedPair folded[2][4];
-      for (int pair = 0; pair < 2; ++pair) {
-        Vec acc[4][2];
-        Products<kEnd>(q, k + 2 * pair, body.head_dim, acc);
-        for (int r = 0; r < 4; ++r) folded[pair][r] = FoldPair(acc[r][0], acc[r][1]);
-      }
-      const ScoreTile tile = SumTile(folded);
+    if constexpr (kRows == 4 && kKeys == 4) {
+      const ScoreTile tile = FourByFour(q, k);
       for (int r = 0; r < 4; ++r) {
         *reinterpret_cast<Vec4InMemory*>(body.scores + (row + r) * kChunk + key) = tile.rows[r];
       }
@@ -160,6 +185,23 @@ struct ScoreTiles {
       else
         *reinterpret_cast<Vec4InMemory*>(place) = sums;
     }
+  }
+
+  [[gnu::always_inline]] ScoreTile FourByFour(const float* const (&q)[4],
+                                              const T* const (&k)[4]) const {
+#if defined(__AVX512F__)
+    Vec acc[4][4];
+    Products<kEnd>(q, k, body.head_dim, acc);
+    return SumTile(acc);
+#else
+    FoldedPair folded[2][4];
+    for (int pair = 0; pair < 2; ++pair) {
+      Vec acc[4][2];
+      Products<kEnd>(q, k + 2 * pair, body.head_dim, acc);
+      for (int r = 0; r < 4; ++r) folded[pair][r] = FoldPair(acc[r][0], acc[r][1]);
+    }
+    return SumTile(folded);
+#endif
   }
 };
 
@@ -197,9 +239,10 @@ template <int kRows, int kVecs, typename T>
 inline void AddValues(const AttentionChunkBody& body, int64_t row, int64_t column, int64_t part,
                       int64_t begin, int64_t end) {
   if (begin >= end) return;
-  // The first rows ask for the keys of the next chunk, line by line: the sums need no memory that
+  // The first rows ask for the keys of the next chunk, every line: the sums need no memory that
   // the scores have not asked for, and so share the traffic evenly.
   const int64_t column_bytes = column * static_cast<int64_t>(sizeof(T));
+  constexpr int64_t kAskBytes = kVecs * kLanes * static_cast<int64_t>(sizeof(T));
   const bool asks = row == 0 && body.keys_ahead != nullptr && column_bytes % 64 == 0;
   const void* const* ahead = asks ? body.keys_ahead : body.values;
   float* out[kRows];
@@ -212,7 +255,9 @@ inline void AddValues(const AttentionChunkBody& body, int64_t row, int64_t colum
   }
   for (int64_t j = begin; j < end; ++j) {
     const T* value = static_cast<const T*>(body.values[j]) + column;
-    __builtin_prefetch(static_cast<const char*>(ahead[j]) + column_bytes, 0, 2);
+    for (int64_t line = 0; line < kAskBytes; line += 64) {
+      __builtin_prefetch(static_cast<const char*>(ahead[j]) + column_bytes + line, 0, 2);
+    }
     Vec weight[kRows];
     for (int r = 0; r < kRows; ++r) weight[r] = Broadcast(weights[r][j]);
     for (int v = 0; v < kVecs; ++v) {
