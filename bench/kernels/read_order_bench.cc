@@ -73,7 +73,9 @@ void Read(benchmark::State& state, const Bench& bench, const ReadOrder& order) {
       for (Lanes& sum : sums) benchmark::DoNotOptimize(sum);
     });
   }
-  state.SetBytesProcessed(state.iterations() * kNumSeqs * kSeqBytes);
+  state.counters["GB/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * kNumSeqs * kSeqBytes) / 1e9,
+                         benchmark::Counter::kIsRate);
 }
 
 // One linear sweep per thread.
