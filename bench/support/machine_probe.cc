@@ -4,8 +4,6 @@
 #include <cstring>
 
 #include "kernels/base/status.h"
-#include "kernels/device/buffer.h"
-#include "kernels/device/thread_pool.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -112,20 +110,30 @@ int64_t RunFma(int64_t turns) {
 
 }  // namespace
 
-MachineProbe ProbeMachine(int num_threads) {
-  MachineProbe probe = {.num_threads = num_threads};
-  ThreadPool threads(num_threads);
+ReadProbe::ReadProbe(int num_threads) : threads_(num_threads) {
   absl::StatusOr<Buffer> region = Buffer::Allocate(kRegionBytes, MemoryKind::kPageable);
   STRATA_CHECK(region.ok(), "the probe needs 512 MiB");
-  std::memset(region->data(), 0, static_cast<size_t>(kRegionBytes));
-  const float* data = reinterpret_cast<const float*>(region->data());
+  region_ = *std::move(region);
+  std::memset(region_.data(), 0, static_cast<size_t>(kRegionBytes));
+}
+
+double ReadProbe::Measure() {
+  const int num_threads = threads_.num_threads();
   const int64_t floats_each = kPieceBytes / 4 / num_threads / 32 * 32;
-  probe.read_bytes_per_s = Best([&](int repetition) {
-    const float* piece = data + repetition % (kRegionBytes / kPieceBytes) * (kPieceBytes / 4);
-    const double seconds =
-        Seconds(threads, [&](int64_t i) { Read(piece + i * floats_each, floats_each); });
-    return static_cast<double>(4 * floats_each * num_threads) / seconds;
-  });
+  const float* piece = reinterpret_cast<const float*>(region_.data()) +
+                       turn_++ % (kRegionBytes / kPieceBytes) * (kPieceBytes / 4);
+  const double seconds =
+      Seconds(threads_, [&](int64_t i) { Read(piece + i * floats_each, floats_each); });
+  return static_cast<double>(4 * floats_each * num_threads) / seconds;
+}
+
+MachineProbe ProbeMachine(int num_threads) {
+  MachineProbe probe = {.num_threads = num_threads};
+  {
+    ReadProbe read(num_threads);
+    probe.read_bytes_per_s = Best([&](int) { return read.Measure(); });
+  }
+  ThreadPool threads(num_threads);
   const int64_t flops_per_turn = RunFma(1);
   probe.flops_per_s = Best([&](int) {
     const double seconds = Seconds(threads, [&](int64_t) { RunFma(kFmaTurns); });

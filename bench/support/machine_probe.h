@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/device/buffer.h"
+#include "kernels/device/thread_pool.h"
 #include "kernels/ops/cost.h"
 
 namespace strata::bench {
@@ -23,6 +25,20 @@ struct MachineProbe {
     return std::max(static_cast<double>(cost.flops) / flops_per_s,
                     static_cast<double>(cost.bytes_read + cost.bytes_written) / read_bytes_per_s);
   }
+};
+
+// Reads memory in one linear sweep per thread, a piece at a time, so that a case can measure the
+// rate beside itself: that of a machine shared with others changes within seconds.
+class ReadProbe {
+ public:
+  explicit ReadProbe(int num_threads);
+  // Bytes per second of reading the next piece of a region far larger than the caches.
+  double Measure();
+
+ private:
+  ThreadPool threads_;
+  Buffer region_;
+  int64_t turn_ = 0;
 };
 
 // Takes about a second and 512 MiB.

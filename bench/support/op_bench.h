@@ -56,9 +56,10 @@ void Report(benchmark::State& state, const MachineProbe& probe, const OpCost& co
             double mean_seconds, double best_seconds);
 
 // Runs `run` (returns absl::Status) in the loop of a case and sets its counters; `cost` is that of
-// one iteration, asked for after the loop. Ends the case with an error when `run` fails.
-template <typename Run, typename Cost>
-void RunCase(benchmark::State& state, const MachineProbe& probe, Run run, Cost cost) {
+// one iteration, asked for after the loop. `after`(seconds of the iteration) runs unmeasured
+// between iterations. Ends the case with an error when `run` fails.
+template <typename Run, typename Cost, typename After>
+void RunCase(benchmark::State& state, const MachineProbe& probe, Run run, Cost cost, After after) {
   using Clock = std::chrono::steady_clock;
   double total_seconds = 0;
   double best_seconds = std::numeric_limits<double>::infinity();
@@ -72,9 +73,16 @@ void RunCase(benchmark::State& state, const MachineProbe& probe, Run run, Cost c
       state.SkipWithError(std::string(status.message()).c_str());
       return;
     }
+    state.PauseTiming();
+    after(seconds);
+    state.ResumeTiming();
   }
   Report(state, probe, cost(), total_seconds / static_cast<double>(state.iterations()),
          best_seconds);
+}
+template <typename Run, typename Cost>
+void RunCase(benchmark::State& state, const MachineProbe& probe, Run run, Cost cost) {
+  RunCase(state, probe, run, cost, [](double) {});
 }
 
 }  // namespace strata::bench

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/model_shape_of.h"
 #include "engine/profile/repeated_measurement.h"
 #include "kernels/base/status.h"
 #include "kernels/device/thread_pool.h"
@@ -20,11 +21,10 @@ constexpr int64_t kRows[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 constexpr DType kFormats[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kInt8Weights64,
                               DType::kInt4Weights64};
 
-// Attention of a Llama 3 8B layer.
+// Attention of a Llama 3 8B layer, in the engine's pages.
 constexpr int64_t kQueryHeads = 32;
 constexpr int64_t kKvHeads = 8;
 constexpr int64_t kHeadDim = 128;
-constexpr int64_t kPageSize = 32;
 constexpr int64_t kDecodeContext = 4096;
 
 // The bits of 1/128, exact in every float format: an ordinary number, as weights are.
@@ -87,11 +87,11 @@ struct AttentionOperands {
                                                   int64_t context, Device* device) {
     AttentionOperands operands;
     operands.layout = {.dtype = DType::kBF16,
-                       .page_size = kPageSize,
+                       .page_size = kKvPageSize,
                        .num_kv_heads = kKvHeads,
                        .head_dim = kHeadDim,
                        .v_head_dim = kHeadDim};
-    const int64_t pages_each = (context + num_queries + kPageSize - 1) / kPageSize;
+    const int64_t pages_each = (context + num_queries + kKvPageSize - 1) / kKvPageSize;
     const int64_t page_bytes = operands.layout.PageBytes();
     operands.num_tokens = num_seqs * num_queries;
     STRATA_ASSIGN_OR_RETURN(

@@ -12,6 +12,9 @@ namespace {
 // Memory for the partial results of a split, at most; longer contexts are taken in waves.
 constexpr int64_t kSplitBytes = int64_t{32} << 20;
 
+// Blocks for each thread below which they are split, so that no thread waits long for the last.
+constexpr int64_t kBlocksPerThread = 8;
+
 // The blocks of one level of spans.
 struct Blocks {
   std::vector<AttentionBlock> list;
@@ -30,10 +33,15 @@ Blocks MakeBlocks(const AttentionArgs& args, const std::vector<AttentionSpan>& s
     for (int64_t index = (num_rows - 1) / block_rows; index >= 0; --index) {
       const int64_t begin = index * block_rows;
       const int64_t end = std::min(num_rows, begin + block_rows);
-      AttentionBlock block = MakeAttentionBlock(args, span, 0, begin, end);
+      AttentionBlock block = MakeAttentionBlock(args, span, begin, end);
       blocks.max_rows = std::max(blocks.max_rows, block.num_rows());
       blocks.max_chunks = std::max(blocks.max_chunks, block.chunk_end - block.chunk_begin);
-      for (; block.kv_head < num_kv_heads; ++block.kv_head) blocks.list.push_back(block);
+      const int64_t num_heads = block.num_heads();
+      for (int64_t head = 0; head < num_kv_heads; head += num_heads) {
+        block.kv_head_begin = head;
+        block.kv_head_end = std::min(head + num_heads, num_kv_heads);
+        blocks.list.push_back(block);
+      }
     }
   }
   return blocks;
@@ -116,7 +124,7 @@ absl::Status Attention(Workspace& workspace, const AttentionArgs& args) {
   const int num_threads = workspace.threads.num_threads();
   for (const std::vector<AttentionSpan>& spans : levels) {
     const Blocks blocks = MakeBlocks(args, spans);
-    const bool too_few = static_cast<int64_t>(blocks.list.size()) < 2 * num_threads;
+    const bool too_few = static_cast<int64_t>(blocks.list.size()) < kBlocksPerThread * num_threads;
     const bool split = num_threads > 1 && too_few && blocks.max_chunks > 1;
     STRATA_RETURN_IF_ERROR(split ? RunSplit(workspace, args, blocks, carried)
                                  : RunWhole(workspace, args, blocks, carried));

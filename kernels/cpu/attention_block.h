@@ -1,9 +1,12 @@
-// AttentionBlock: a block of rows of one span and kv head, computed chunk by chunk. What the split
-// over threads (attention.cc) hands out.
+// AttentionBlock: a block of rows of one span and some kv heads, computed chunk by chunk. What the
+// split over threads (attention.cc) hands out.
 //
-// Row r of a span and kv head is query r / group and head r % group of the heads that share it.
-// A chunk's partial result is (out, max, sum) of every row; partials are folded in rising order of
-// chunks into a state of the same form.
+// Row r of a span and kv head is query r / group and head r % group of the heads that share it. In
+// decode a block has all kv heads, if they are not very many: then a chunk's pages are read in the
+// order in which they lie in memory, the keys of all heads and after them the values, where one
+// head alone finds a few KB in each page. Only long sweeps reach the rate of memory. A chunk's
+// partial result is (out, max, sum) of every row; partials are folded in rising order of chunks
+// into a state of the same form.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +24,24 @@ inline constexpr int64_t kAttentionTileRows = 32;
 // before the next, so K and V come from memory once for all these rows.
 inline constexpr int64_t kSharedBlockRows = 128;
 
+// Rows of a block of several kv heads, at most, all heads together; scratch grows with it.
+inline constexpr int64_t kSweepRows = 64;
+
 struct AttentionBlock {
   const AttentionSpan* span;
-  int64_t kv_head;
-  int64_t row_begin;  // of the rows of this span and kv head
+  int64_t kv_head_begin;
+  int64_t kv_head_end;
+  int64_t row_begin;  // of the rows of this span and each kv head
   int64_t row_end;
   int64_t chunk_begin;  // chunks of the span that some row sees
   int64_t chunk_end;
 
-  int64_t num_rows() const { return row_end - row_begin; }
+  int64_t num_heads() const { return kv_head_end - kv_head_begin; }
+  int64_t rows_per_head() const { return row_end - row_begin; }
+  int64_t num_rows() const { return num_heads() * rows_per_head(); }
 };
 
-// (out, max, sum) of the rows of a block; also the form of the state.
+// (out, max, sum) of the rows of a block, head by head; also the form of the state.
 struct AttentionPartial {
   float* out;  // [num_rows, PaddedLanes(v_head_dim)]
   float* max;  // [num_rows]
@@ -51,9 +60,10 @@ int64_t BlockScratchFloats(const KvLayout& layout);
 // The partial of a block whose floats begin at `memory`.
 AttentionPartial PartialAt(float* memory, const KvLayout& layout, const AttentionBlock& block);
 
-// The block of rows [row_begin, row_end) with the chunks they see.
+// The block of rows [row_begin, row_end) with the chunks they see, of the first kv heads that go
+// into one block.
 AttentionBlock MakeAttentionBlock(const AttentionArgs& args, const AttentionSpan& span,
-                                  int64_t kv_head, int64_t row_begin, int64_t row_end);
+                                  int64_t row_begin, int64_t row_end);
 
 // Whether the caller goes on with the next chunk, whose keys can be asked for ahead.
 enum class ChunkOrder { kRising, kSingle };

@@ -53,18 +53,15 @@ struct MatMulTile {
   int64_t out_end;
 };
 
-// One chunk of positions seen by a block of queries of one sequence that share a kv head.
+// One chunk of positions seen by a block of queries of one span that share a kv head.
 // Row r is one query of one head; it sees the positions [visible_begin[r], visible_end[r]) of the
 // chunk, counted from the chunk's first position; an empty range is allowed.
 struct AttentionChunkBody {
   const float* queries;  // [num_rows, query_stride], scaled, zero after head_dim
   int64_t query_stride;  // a multiple of kMaxLanes
   int64_t num_rows;
-  const int32_t* visible_begin;   // [num_rows]
-  const int32_t* visible_end;     // [num_rows]
-  const void* const* keys;        // row of each position of the chunk that some query sees
-  const void* const* values;      // likewise
-  const void* const* keys_ahead;  // [kAttentionChunk] rows to ask for meanwhile; null: none
+  const int32_t* visible_begin;  // [num_rows]
+  const int32_t* visible_end;    // [num_rows]
   Element element;
   int64_t head_dim;
   int64_t v_head_dim;
@@ -75,6 +72,15 @@ struct AttentionChunkBody {
   float* sum;          // [num_rows]: sum_j exp(s_j - max)
 };
 
+// Rows of K or V at positions [begin, end) of a chunk, one run of memory: those of a page.
+struct AttentionRun {
+  const char* rows;  // of position `begin`
+  int64_t row_bytes;
+  const char* ahead;  // memory as long as the run to ask for meanwhile: the next run; null: none
+  int64_t begin;
+  int64_t end;
+};
+
 // Lanes of the widest vectors; scratch rows are padded to a multiple of it.
 inline constexpr int64_t kMaxLanes = 16;
 
@@ -83,7 +89,11 @@ struct Bodies {
   void (*mat_mul)(const MatMulBody& body, const MatMulTile& tile, float* scratch);
   int64_t mat_mul_scratch_floats;
 
-  void (*attention_chunk)(const AttentionChunkBody& body);
+  // The three passes over a chunk: scores of every run of keys, then the softmax weights of all
+  // rows, then every run of values in rising order added to `out`.
+  void (*attention_scores)(const AttentionChunkBody& body, const AttentionRun& keys);
+  void (*attention_weights)(const AttentionChunkBody& body);
+  void (*attention_values)(const AttentionChunkBody& body, const AttentionRun& values);
   // Adds a chunk's partial result to the state of the chunks before it, row by row:
   // m = max(state_max, max); state = state * exp(state_max - m) + part * exp(max - m).
   void (*attention_fold)(int64_t num_rows, int64_t stride, const float* out, const float* max,

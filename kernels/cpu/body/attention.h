@@ -1,8 +1,9 @@
 // Attention body: one chunk of positions for a block of query rows that share a kv head.
 //
-// Three passes: scores by DotTile, softmax weights row by row, weighted sums of value rows. The
-// order of every sum depends on the row's own positions alone: lanes of the sum of weights follow
-// the position in the chunk, the weighted sum takes its positions one after another.
+// Three passes: scores by DotTile, softmax weights row by row, weighted sums of value rows. Keys
+// and values come in runs of memory, whose order among heads the caller chooses. The order of every
+// sum depends on the row's own positions alone: lanes of the sum of weights follow the position in
+// the chunk, the weighted sum takes its positions one after another.
 #pragma once
 
 #include "kernels/cpu/bodies.h"
@@ -16,29 +17,48 @@ namespace {
 
 inline constexpr int64_t kChunk = 256;  // kAttentionChunk of kernels/ops/attention.h
 
-// Positions that keys are asked for ahead of their scores: a page of 16, so that the next page is
-// on its way when the processor's own prefetcher stops at the end of this one.
-inline constexpr int64_t kKeysAhead = 16;
-
-// Asks for `count` elements, into the cache of this locality (3: first level, 2: second).
-template <int kLocality, typename T>
-inline void Prefetch(const T* row, int64_t count) {
-  for (int64_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(row + i, 0, kLocality);
+// Asks for `bytes` of memory, into the second-level cache: the next run is a few KB away.
+inline void AskFor(const char* memory, int64_t bytes) {
+  for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(memory + line, 0, 2);
 }
 
-// Rows of a tile: heads come in groups of four and eight. With few registers four rows meet two
-// keys, or two vectors of values, at a time.
-inline constexpr int kScoreRows = kVectorRegisters == 32 ? kTileRows : 4;
+// Rows of a tile: heads come in groups of four and eight, which six rows, though there are
+// registers for them, would cut in unequal parts. With few registers four rows meet two keys, or
+// two vectors of values, at a time.
+inline constexpr int kScoreRows = 4;
 inline constexpr int kValueVecs = kVectorRegisters == 32 ? 4 : 2;
 
-// The sums of four rows and four keys, given as folded[pair of keys][row]: row by row.
+// The sums of four rows and four keys, row by row: the tree of SumFour for all of them at once.
 struct ScoreTile {
   Vec4 rows[4];
 };
 
-// What two accumulators of a row become when pairs of keys are folded together.
-#if defined(__AVX2__) && !defined(__AVX512F__)
-using FoldedPair = Vec;  // the lanes of FoldToFour of the first key, then those of the second
+#if defined(__AVX512F__)
+inline ScoreTile SumTile(const Vec (&acc)[4][4]) {
+  const auto fold_halves = [](Vec a, Vec b) {  // of a, then of b
+    return _mm512_shuffle_f32x4(a, b, 0x44) + _mm512_shuffle_f32x4(a, b, 0xee);
+  };
+  const auto fold_pairs = [](Vec a, Vec b) {  // in each quarter two lanes of a, then of b
+    return _mm512_shuffle_ps(a, b, 0x44) + _mm512_shuffle_ps(a, b, 0xee);
+  };
+  const auto fold_row = [&](const Vec(&row)[4]) {  // quarter j: the lanes key j is folded to
+    const Vec a = fold_halves(row[0], row[1]);
+    const Vec b = fold_halves(row[2], row[3]);
+    return _mm512_shuffle_f32x4(a, b, 0x88) + _mm512_shuffle_f32x4(a, b, 0xdd);
+  };
+  const Vec a = fold_pairs(fold_row(acc[0]), fold_row(acc[1]));
+  const Vec b = fold_pairs(fold_row(acc[2]), fold_row(acc[3]));
+  const Vec sums = _mm512_shuffle_ps(a, b, 0x88) + _mm512_shuffle_ps(a, b, 0xdd);  // [key][row]
+  const Vec by_row =
+      __builtin_shufflevector(sums, sums, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return {{__builtin_shufflevector(by_row, by_row, 0, 1, 2, 3),
+           __builtin_shufflevector(by_row, by_row, 4, 5, 6, 7),
+           __builtin_shufflevector(by_row, by_row, 8, 9, 10, 11),
+           __builtin_shufflevector(by_row, by_row, 12, 13, 14, 15)}};
+}
+#elif defined(__AVX2__)
+// Two accumulators of a row: the lanes that the first key is folded to, then those of the second.
+using FoldedPair = Vec;
 inline FoldedPair FoldPair(Vec a, Vec b) {
   return _mm256_permute2f128_ps(a, b, 0x20) + _mm256_permute2f128_ps(a, b, 0x31);
 }
@@ -75,7 +95,9 @@ inline ScoreTile SumTile(const FoldedPair (&folded)[2][4]) {
 // Loads are what limits a tile of two keys: the compiler shall not make x an operand in memory of
 // each of its products.
 inline void KeepInRegister([[maybe_unused]] Vec& x) {
-#if defined(__x86_64__)
+#if defined(__AVX512F__)
+  asm("" : "+v"(x));
+#elif defined(__x86_64__)
   asm("" : "+x"(x));
 #endif
 }
@@ -84,7 +106,8 @@ inline void KeepInRegister([[maybe_unused]] Vec& x) {
 // has the compiler keep accumulators in memory.
 enum class RowEnd { kWhole, kPartial };
 
-// out[r][j] = lanes of q[r] . k[j], in the order of DotTile.
+// out[r][j] = lanes of q[r] . k[j], in the order of DotTile. Unrolled by word of command: the
+// compiler keeps accumulators in memory where it meets the sums before it has unrolled their loops.
 template <RowEnd kEnd, int kRows, int kKeys, typename T>
 inline void Products(const float* const* q, const T* const* k, int64_t n,
                      Vec (&out)[kRows][kKeys]) {
@@ -100,13 +123,17 @@ inline void Products(const float* const* q, const T* const* k, int64_t n,
     }
     Vec wide[kKeys];
     for (int j = 0; j < kKeys; ++j) wide[j] = Load(k[j] + i);
+#pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
       Vec query = Load(q[r] + i);
       KeepInRegister(query);
+#pragma GCC unroll 4
       for (int j = 0; j < kKeys; ++j) acc[r][j] = Fma(query, wide[j], acc[r][j]);
     }
   }
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
     for (int j = 0; j < kKeys; ++j) out[r][j] = acc[r][j];
   }
   if constexpr (kEnd == RowEnd::kPartial) {
@@ -117,34 +144,24 @@ inline void Products(const float* const* q, const T* const* k, int64_t n,
   }
 }
 
-// scores[r][j] = queries[r] . keys[j]. The first rows find the keys in memory and ask for those to
-// come, and for the values that the weighted sums will read.
+// scores[r][j] = queries[r] . keys[j]. The first rows ask for the next run meanwhile.
 template <typename T, RowEnd kEnd>
 struct ScoreTiles {
   const AttentionChunkBody& body;
-  int64_t end;
+  const AttentionRun& keys;
 
   template <int kRows, int kKeys>
   void Tile(int64_t row, int64_t key) const {
     const float* q[kRows];
     const T* k[kKeys];
+    const int64_t offset = (key - keys.begin) * keys.row_bytes;
     for (int r = 0; r < kRows; ++r) q[r] = body.queries + (row + r) * body.query_stride;
-    for (int j = 0; j < kKeys; ++j) k[j] = static_cast<const T*>(body.keys[key + j]);
-    if (row == 0) {
-      for (int j = 0; j < kKeys; ++j) {
-        const int64_t ahead = key + j + kKeysAhead < end ? key + j + kKeysAhead : end - 1;
-        Prefetch<3>(static_cast<const T*>(body.keys[ahead]), body.head_dim);
-        Prefetch<2>(static_cast<const T*>(body.values[key + j]), body.v_head_dim);
-      }
+    for (int j = 0; j < kKeys; ++j) {
+      k[j] = reinterpret_cast<const T*>(keys.rows + offset + j * keys.row_bytes);
     }
-    if constexpr (kRows == 4 && kKeys == 4 && kVectorRegisters == 16) {
-      FoldedPair folded[2][4];
-      for (int pair = 0; pair < 2; ++pair) {
-        Vec acc[4][2];
-        Products<kEnd>(q, k + 2 * pair, body.head_dim, acc);
-        for (int r = 0; r < 4; ++r) folded[pair][r] = FoldPair(acc[r][0], acc[r][1]);
-      }
-      const ScoreTile tile = SumTile(folded);
+    if (row == 0 && keys.ahead != nullptr) AskFor(keys.ahead + offset, kKeys * keys.row_bytes);
+    if constexpr (kRows == 4 && kKeys == 4) {
+      const ScoreTile tile = FourByFour(q, k);
       for (int r = 0; r < 4; ++r) {
         *reinterpret_cast<Vec4InMemory*>(body.scores + (row + r) * kChunk + key) = tile.rows[r];
       }
@@ -160,6 +177,23 @@ struct ScoreTiles {
       else
         *reinterpret_cast<Vec4InMemory*>(place) = sums;
     }
+  }
+
+  [[gnu::always_inline]] ScoreTile FourByFour(const float* const (&q)[4],
+                                              const T* const (&k)[4]) const {
+#if defined(__AVX512F__)
+    Vec acc[4][4];
+    Products<kEnd>(q, k, body.head_dim, acc);
+    return SumTile(acc);
+#else
+    FoldedPair folded[2][4];
+    for (int pair = 0; pair < 2; ++pair) {
+      Vec acc[4][2];
+      Products<kEnd>(q, k + 2 * pair, body.head_dim, acc);
+      for (int r = 0; r < 4; ++r) folded[pair][r] = FoldPair(acc[r][0], acc[r][1]);
+    }
+    return SumTile(folded);
+#endif
   }
 };
 
@@ -194,14 +228,15 @@ inline void SoftmaxWeights(const AttentionChunkBody& body, int64_t row) {
 // Adds weights[r][j] * values[j] for positions [begin, end) to kVecs vectors of columns of rows
 // [row, row + kRows). Only `part` lanes of a single vector exist in memory when part > 0.
 template <int kRows, int kVecs, typename T>
-inline void AddValues(const AttentionChunkBody& body, int64_t row, int64_t column, int64_t part,
-                      int64_t begin, int64_t end) {
+inline void AddValues(const AttentionChunkBody& body, const AttentionRun& run, int64_t row,
+                      int64_t column, int64_t part, int64_t begin, int64_t end) {
   if (begin >= end) return;
-  // The first rows ask for the keys of the next chunk, line by line: the sums need no memory that
-  // the scores have not asked for, and so share the traffic evenly.
+  // The first rows ask for the next run, every line of these columns.
   const int64_t column_bytes = column * static_cast<int64_t>(sizeof(T));
-  const bool asks = row == 0 && body.keys_ahead != nullptr && column_bytes % 64 == 0;
-  const void* const* ahead = asks ? body.keys_ahead : body.values;
+  constexpr int64_t kAskBytes = kVecs * kLanes * static_cast<int64_t>(sizeof(T));
+  const bool asks = row == 0 && run.ahead != nullptr && column_bytes % 64 == 0;
+  const char* values = run.rows + (begin - run.begin) * run.row_bytes + column_bytes;
+  const int64_t ahead = asks ? run.ahead - run.rows : 0;
   float* out[kRows];
   const float* weights[kRows];
   Vec acc[kRows][kVecs];
@@ -211,8 +246,11 @@ inline void AddValues(const AttentionChunkBody& body, int64_t row, int64_t colum
     for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(out[r] + v * kLanes);
   }
   for (int64_t j = begin; j < end; ++j) {
-    const T* value = static_cast<const T*>(body.values[j]) + column;
-    __builtin_prefetch(static_cast<const char*>(ahead[j]) + column_bytes, 0, 2);
+    const T* value = reinterpret_cast<const T*>(values);
+    for (int64_t line = 0; line < kAskBytes; line += 64) {
+      __builtin_prefetch(values + ahead + line, 0, 2);
+    }
+    values += run.row_bytes;
     Vec weight[kRows];
     for (int r = 0; r < kRows; ++r) weight[r] = Broadcast(weights[r][j]);
     for (int v = 0; v < kVecs; ++v) {
@@ -225,80 +263,86 @@ inline void AddValues(const AttentionChunkBody& body, int64_t row, int64_t colum
   }
 }
 
-// Rows [row, row + kRows) together over the positions all of them see; what only some see comes
-// before and after, row by row.
+// Rows [row, row + kRows) together over the positions of the run that all of them see; what only
+// some see comes before and after, row by row.
 template <int kRows, int kVecs, typename T>
-inline void AddValuesOfRows(const AttentionChunkBody& body, int64_t row, int64_t column,
-                            int64_t part) {
-  int64_t begin = 0, end = kChunk;
+inline void AddValuesOfRows(const AttentionChunkBody& body, const AttentionRun& run, int64_t row,
+                            int64_t column, int64_t part) {
+  int64_t begin = run.begin, end = run.end;
   for (int64_t r = row; r < row + kRows; ++r) {
     begin = begin > body.visible_begin[r] ? begin : body.visible_begin[r];
     end = end < body.visible_end[r] ? end : body.visible_end[r];
   }
-  if (begin >= end) begin = end = kChunk;
+  if (begin >= end) begin = end = run.end;
+  const auto from = [&](int64_t r) {
+    return run.begin > body.visible_begin[r] ? run.begin : body.visible_begin[r];
+  };
+  const auto to = [&](int64_t r) {
+    return run.end < body.visible_end[r] ? run.end : body.visible_end[r];
+  };
   for (int64_t r = row; r < row + kRows; ++r) {
-    const int64_t stop = begin < body.visible_end[r] ? begin : body.visible_end[r];
-    AddValues<1, kVecs, T>(body, r, column, part, body.visible_begin[r], stop);
+    AddValues<1, kVecs, T>(body, run, r, column, part, from(r), begin < to(r) ? begin : to(r));
   }
-  AddValues<kRows, kVecs, T>(body, row, column, part, begin, end);
+  AddValues<kRows, kVecs, T>(body, run, row, column, part, begin, end);
   for (int64_t r = row; r < row + kRows; ++r) {
-    AddValues<1, kVecs, T>(body, r, column, part, end, body.visible_end[r]);
+    AddValues<1, kVecs, T>(body, run, r, column, part, end > from(r) ? end : from(r), to(r));
   }
 }
 
 // All rows from `row` on, kRows at a time and then fewer.
 template <int kRows, int kVecs, typename T>
-inline void AddValuesOfColumns(const AttentionChunkBody& body, int64_t row, int64_t column,
-                               int64_t part) {
+inline void AddValuesOfColumns(const AttentionChunkBody& body, const AttentionRun& run, int64_t row,
+                               int64_t column, int64_t part) {
   for (; row + kRows <= body.num_rows; row += kRows) {
-    AddValuesOfRows<kRows, kVecs, T>(body, row, column, part);
+    AddValuesOfRows<kRows, kVecs, T>(body, run, row, column, part);
   }
   if constexpr (kRows > 1) {
-    if (row < body.num_rows) AddValuesOfColumns<kRows - 1, kVecs, T>(body, row, column, part);
+    if (row < body.num_rows) AddValuesOfColumns<kRows - 1, kVecs, T>(body, run, row, column, part);
   }
 }
 
 // All columns. One row alone takes eight vectors at a time, to keep both units busy.
 template <typename T>
-inline void AddAllValues(const AttentionChunkBody& body) {
+inline void AddAllValues(const AttentionChunkBody& body, const AttentionRun& run) {
   int64_t column = 0;
   const auto has = [&](int64_t num_vecs) { return column + num_vecs * kLanes <= body.v_head_dim; };
   if (body.num_rows == 1) {
-    for (; has(8); column += 8 * kLanes) AddValuesOfColumns<1, 8, T>(body, 0, column, 0);
+    for (; has(8); column += 8 * kLanes) AddValuesOfColumns<1, 8, T>(body, run, 0, column, 0);
   }
   for (; has(kValueVecs); column += kValueVecs * kLanes) {
-    AddValuesOfColumns<kScoreRows, kValueVecs, T>(body, 0, column, 0);
+    AddValuesOfColumns<kScoreRows, kValueVecs, T>(body, run, 0, column, 0);
   }
-  for (; has(2); column += 2 * kLanes) AddValuesOfColumns<kScoreRows, 2, T>(body, 0, column, 0);
+  for (; has(2); column += 2 * kLanes)
+    AddValuesOfColumns<kScoreRows, 2, T>(body, run, 0, column, 0);
   for (; column < body.v_head_dim; column += kLanes) {
-    AddValuesOfColumns<kScoreRows, 1, T>(body, 0, column, has(1) ? 0 : body.v_head_dim - column);
+    AddValuesOfColumns<kScoreRows, 1, T>(body, run, 0, column,
+                                         has(1) ? 0 : body.v_head_dim - column);
   }
 }
 
-template <typename T>
-void AttentionChunkOf(const AttentionChunkBody& body) {
-  int64_t begin = kChunk, end = 0;
-  for (int64_t r = 0; r < body.num_rows; ++r) {
-    if (body.visible_begin[r] >= body.visible_end[r]) continue;
-    begin = begin < body.visible_begin[r] ? begin : body.visible_begin[r];
-    end = end > body.visible_end[r] ? end : body.visible_end[r];
-  }
-  if (body.head_dim % kLanes == 0) {
-    ForTiles<kScoreRows>(0, body.num_rows, begin, end, ScoreTiles<T, RowEnd::kWhole>{body, end});
-  } else {
-    ForTiles<kScoreRows>(0, body.num_rows, begin, end, ScoreTiles<T, RowEnd::kPartial>{body, end});
-  }
+void AttentionScores(const AttentionChunkBody& body, const AttentionRun& keys) {
+  WithElement(body.element, [&]<typename T>(const T*) {
+    if (body.head_dim % kLanes == 0) {
+      ForTiles<kScoreRows>(0, body.num_rows, keys.begin, keys.end,
+                           ScoreTiles<T, RowEnd::kWhole>{body, keys});
+    } else {
+      ForTiles<kScoreRows>(0, body.num_rows, keys.begin, keys.end,
+                           ScoreTiles<T, RowEnd::kPartial>{body, keys});
+    }
+  });
+}
+
+void AttentionWeights(const AttentionChunkBody& body) {
   for (int64_t row = 0; row < body.num_rows; ++row) {
     SoftmaxWeights(body, row);
     for (int64_t c = 0; c < body.out_stride; c += kLanes) {
       Store(body.out + row * body.out_stride + c, Vec{});
     }
   }
-  AddAllValues<T>(body);
 }
 
-void AttentionChunk(const AttentionChunkBody& body) {
-  WithElement(body.element, [&]<typename T>(const T*) { AttentionChunkOf<T>(body); });
+void AttentionValues(const AttentionChunkBody& body, const AttentionRun& values) {
+  WithElement(body.element, [&]<typename T>(const T*) { AddAllValues<T>(body, values); });
 }
 
 void AttentionFold(int64_t num_rows, int64_t stride, const float* out, const float* max,

@@ -39,6 +39,14 @@ inline Vec ToFloats(VecU32 codes) {
 
 inline void Unpack8(const CodeGroup* groups, const uint8_t* codes, float* out, int64_t n) {
   int64_t i = 0;
+  for (; i + kCodeGroup <= n;
+       i += kCodeGroup) {  // whole groups keep their two numbers in registers
+    const Vec step = Broadcast(groups[i / kCodeGroup].step);
+    const Vec minimum = Broadcast(groups[i / kCodeGroup].minimum);
+    for (int64_t j = i; j < i + kCodeGroup; j += kLanes) {
+      Store(out + j, Fma(ToFloats(LoadBytes(codes + j)), step, minimum));
+    }
+  }
   for (; i + kLanes <= n; i += kLanes) {
     const CodeGroup& group = groups[i / kCodeGroup];
     Store(out + i,

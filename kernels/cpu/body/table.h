@@ -13,7 +13,9 @@ namespace {
 constexpr Bodies kBodies = {
     .mat_mul = MatMul,
     .mat_mul_scratch_floats = kPanelOuts * kPanelDepth + kPanelRows * kPanelOuts * kLanes,
-    .attention_chunk = AttentionChunk,
+    .attention_scores = AttentionScores,
+    .attention_weights = AttentionWeights,
+    .attention_values = AttentionValues,
     .attention_fold = AttentionFold,
     .scale = Scale,
     .weighted_sum = WeightedSum,

@@ -101,6 +101,30 @@ TEST_P(CpuAttentionTest, LongSharedPrefixesSplitOverThreads) {
   ExpectCorrect<AttentionProblem>(c);
 }
 
+// Heads of a sequence are swept together, more than fit into one block in parts.
+TEST_P(CpuAttentionTest, ManyHeadsAreSweptInParts) {
+  for (const DType dtype : {DType::kBF16, DType::kInt8Groups}) {
+    ExpectCorrect<AttentionProblem>(AttentionCase{.sequences = {{600, 1}, {20, 1}},
+                                                  .num_q_heads = 80,
+                                                  .num_kv_heads = 40,
+                                                  .head_dim = 24,
+                                                  .v_head_dim = 16,
+                                                  .kv_dtype = dtype});
+  }
+}
+
+// Sequences that share pages of which their windows see different parts, or none.
+TEST_P(CpuAttentionTest, WindowsInSharedPagesThatDoNotMeet) {
+  for (const DType dtype : {DType::kF32, DType::kInt8Groups}) {
+    ExpectCorrect<AttentionProblem>(
+        AttentionCase{.sequences = {{1500, 1}, {560, 1, 32}, {1600, 1, 80}},
+                      .num_q_heads = 4,
+                      .num_kv_heads = 2,
+                      .sliding_window = 40,
+                      .kv_dtype = dtype});
+  }
+}
+
 TEST_P(CpuAttentionTest, AppendKvWritesItsRowsOnly) {
   for (const AttentionCase& c : AttentionCases()) {
     SCOPED_TRACE(c.ToString());
