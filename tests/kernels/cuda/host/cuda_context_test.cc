@@ -116,6 +116,9 @@ TEST_F(CudaContextTest, UploadsHoldWhatTheHostHad) {
 // finds in what was uploaded for it.
 class PassGraphTest : public CudaContextTest {
  protected:
+  // The stream's work is over before what it adds up goes.
+  void TearDown() override { context_.reset(); }
+
   // A pass of `num_kernels` operations that each upload `count` numbers and add them up; what the
   // last step of the pass said. `num_extra` more kernels upload nothing.
   absl::Status Issue(int num_kernels, size_t count, int num_extra = 0) {
