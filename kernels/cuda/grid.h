@@ -1,6 +1,8 @@
 // Extents of a launch: how many ctas a kernel runs as.
 #pragma once
 
+#include <cstdint>
+
 namespace strata::cuda {
 
 struct Grid {
@@ -10,5 +12,10 @@ struct Grid {
 
   bool empty() const { return x <= 0 || y <= 0 || z <= 0; }
 };
+
+// Tiles that cover `count`.
+inline int Tiles(int64_t count, int64_t tile) {
+  return static_cast<int>((count + tile - 1) / tile);
+}
 
 }  // namespace strata::cuda

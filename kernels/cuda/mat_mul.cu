@@ -14,8 +14,6 @@ using FewRowsMatMul = MatMulMmaKernel<T, 1, 2, 1, 1, 128, 4>;
 template <typename T>
 using ManyRowsMatMul = MatMulMmaKernel<T, 2, 2, 2, 2, 64, 3>;
 
-int Tiles(int64_t count, int64_t tile) { return static_cast<int>((count + tile - 1) / tile); }
-
 template <typename Kernel>
 absl::Status LaunchTiles(const MatMulMmaParams& params, LaunchContext& context) {
   return Launch<Kernel>(

@@ -9,8 +9,6 @@
 namespace strata::cuda {
 namespace {
 
-int Tiles(int64_t count, int64_t tile) { return static_cast<int>((count + tile - 1) / tile); }
-
 template <int kCodeBits, int kRowFragments>
 absl::Status LaunchFused(const PackedMatMulParams& params, LaunchContext& context) {
   using Kernel = PackedMatMulKernel<kCodeBits, kRowFragments>;

@@ -55,17 +55,15 @@ absl::Status CudaContext::EndOperation(absl::Status status) {
 
 absl::Status CudaContext::BeginOperation() {
   STRATA_RETURN_IF_ERROR(device_.runtime().UseDevice(device_.index()));
-  scratch_used_ = operation_upload_ = 0;
+  scratch_used_ = operation_scratch_ = operation_upload_ = 0;
   if (pass_graph_->is_capturing()) return absl::OkStatus();
   if (scratch_.size() == 1 && old_rings_.empty()) return absl::OkStatus();
   STRATA_RETURN_IF_ERROR(queue_->Synchronize());
   old_rings_.clear();
   if (scratch_.size() == 1) return absl::OkStatus();
   // It grew: from now on one block has room for what the largest operation so far took.
-  int64_t bytes = 0;
-  for (const Buffer& block : scratch_) bytes += block.bytes();
   scratch_.clear();
-  STRATA_ASSIGN_OR_RETURN(Buffer block, device_.Allocate(bytes));
+  STRATA_ASSIGN_OR_RETURN(Buffer block, device_.Allocate(scratch_needed_));
   scratch_.push_back(std::move(block));
   return absl::OkStatus();
 }
@@ -82,6 +80,8 @@ absl::StatusOr<void*> CudaContext::Scratch(int64_t bytes) {
   }
   void* const memory = scratch_.back().data() + scratch_used_;
   scratch_used_ += bytes;
+  operation_scratch_ += bytes;
+  scratch_needed_ = std::max(scratch_needed_, operation_scratch_);
   return memory;
 }
 

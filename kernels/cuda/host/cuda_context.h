@@ -57,8 +57,10 @@ class CudaContext final : public LaunchContext {
   absl::Status MakeRings(int64_t bytes);
 
   CudaDevice& device_;
-  std::vector<Buffer> scratch_;  // the last is being used; more than one while growing
-  int64_t scratch_used_ = 0;     // of the last
+  std::vector<Buffer> scratch_;    // the last is being used; more than one while growing
+  int64_t scratch_used_ = 0;       // of the last
+  int64_t operation_scratch_ = 0;  // bytes of the operation in progress
+  int64_t scratch_needed_ = 0;     // the most that an operation took
   Buffer pinned_ring_, device_ring_;
   int64_t ring_used_ = 0;                  // from the start of the rings
   int64_t operation_upload_ = 0;           // bytes of the operation in progress

@@ -68,10 +68,25 @@ TEST_F(CudaContextTest, ScratchGrowsOnceAndIsUsedAgain) {
   EXPECT_EQ(device_->used_bytes(), used);
 }
 
+// Not the sum of what several operations took.
+TEST_F(CudaContextTest, ScratchGrowsToTheLargestOperation) {
+  const int64_t at_first = device_->used_bytes();
+  for (const int64_t bytes : {3000, 20000, 30000, 10000, 40960, 5000}) {
+    ASSERT_TRUE(context_->BeginOperation().ok());
+    ASSERT_TRUE(context_->Scratch(bytes).ok());
+  }
+  ASSERT_TRUE(context_->BeginOperation().ok());
+  EXPECT_EQ(device_->used_bytes() - at_first, 40960 - 4096);
+}
+
 TEST_F(CudaContextTest, ScratchBeyondTheDeviceIsExhausted) {
   ASSERT_TRUE(context_->BeginOperation().ok());
   EXPECT_TRUE(absl::IsResourceExhausted(context_->Scratch(int64_t{1} << 30).status()));
   EXPECT_TRUE(context_->Scratch(16).ok());
+  EXPECT_TRUE(context_->Scratch(100000).ok());
+  ASSERT_TRUE(
+      context_->BeginOperation().ok());  // makes room for what was given, not for what was not
+  EXPECT_TRUE(context_->Scratch(100000).ok());
 }
 
 // The stream reads every upload when its turn comes, long after the host has overwritten what it
@@ -116,6 +131,9 @@ TEST_F(CudaContextTest, UploadsHoldWhatTheHostHad) {
 // finds in what was uploaded for it.
 class PassGraphTest : public CudaContextTest {
  protected:
+  // The stream's work is over before what it adds up goes.
+  void TearDown() override { context_.reset(); }
+
   // A pass of `num_kernels` operations that each upload `count` numbers and add them up; what the
   // last step of the pass said. `num_extra` more kernels upload nothing.
   absl::Status Issue(int num_kernels, size_t count, int num_extra = 0) {
