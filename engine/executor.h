@@ -155,7 +155,7 @@ class Executor {
   Schedule schedule_;
   bool logits_are_on_gpu_ = false;
   bool is_all_on_gpu_ = false;  // nothing of the schedule moves or runs elsewhere
-  int64_t pass_ = -1;  // in progress
+  int64_t pass_ = -1;           // in progress
   KvTransfers kv_;
   std::array<Event, kNumKvSlots> kv_slot_written_;         // by host slot; without a gpu
   absl::flat_hash_map<std::byte*, Event> hidden_written_;  // by place; without a gpu

@@ -236,8 +236,8 @@ absl::StatusOr<TokenEvent> Session::SampleRow(Sequence& sequence, int64_t logit_
   const size_t count = static_cast<size_t>(ids.num_columns());
   const TokenCandidates candidates = {
       .ids = absl::MakeConstSpan(ids.Row<int32_t>(0), count),
-      .logits =
-          absl::MakeConstSpan(activations_.in_host.CandidateLogits(logit_row, 1).Row<float>(0), count),
+      .logits = absl::MakeConstSpan(
+          activations_.in_host.CandidateLogits(logit_row, 1).Row<float>(0), count),
       .mass = activations_.in_host.CandidateMass(logit_row, 1).Row<float>(0)[0],
       .vocab_size = engine_.decoder().config().vocab_size};
   if (std::optional<TokenEvent> event = sequence.Sample(candidates); event.has_value()) {
