@@ -14,30 +14,47 @@ void Note(int32_t step, int32_t& first, int32_t& last) {
 }  // namespace
 
 HiddenVisits::HiddenVisits(const TierShares& activations, int32_t num_micro_batches,
-                           std::vector<int32_t> first_stages)
+                           std::vector<Turn> turns)
     : activations_(activations),
       num_micro_batches_(num_micro_batches),
-      first_stages_(std::move(first_stages)),
-      visits_(first_stages_.size() * static_cast<size_t>(num_micro_batches)) {
+      turns_(std::move(turns)),
+      visits_(turns_.size() * static_cast<size_t>(num_micro_batches)) {
+  const bool uses_gpu = std::any_of(turns_.begin(), turns_.end(), [](const Turn& turn) {
+    return turn.begins_on_gpu || turn.ends_on_gpu;
+  });
   for (int32_t k = 0; k < num_micro_batches; ++k) {
-    if (HiddenHome(activations, k) == Tier::kDisk) on_disk_.push_back(k);
-    leaves_gpu_ = leaves_gpu_ || HiddenLeavesGpu(activations, k, num_micro_batches);
+    const Tier home = HiddenHome(activations, k);
+    if (home == Tier::kDisk) in_host_.micro_batches.push_back(k);
+    if (home != Tier::kGpu && uses_gpu) on_gpu_.micro_batches.push_back(k);
   }
-  if (static_cast<int64_t>(on_disk_.size()) <= kNumHiddenVisitors) on_disk_.clear();
-  num_read_ = on_disk_.size();  // nothing waits before the first turn
+  for (Visitors* visitors : {&in_host_, &on_gpu_}) {
+    std::vector<int32_t>& all = visitors->micro_batches;
+    if (static_cast<int64_t>(all.size()) <= kNumHiddenVisitors) all.clear();
+    visitors->num_fetched = all.size();  // nothing waits before the first turn
+  }
 }
 
-void HiddenVisits::BeginTurn(int32_t micro_batch, bool on_gpu, bool was_on_gpu, const Push& push) {
+size_t HiddenVisits::Visitors::HolderBefore(size_t turn) const {
+  const size_t count = micro_batches.size();
+  const size_t index = turn % count;  // index % kNumHiddenVisitors is the place
+  if (index >= kNumHiddenVisitors) return turn - kNumHiddenVisitors;
+  size_t last = count - 1;
+  while (last % kNumHiddenVisitors != index) --last;
+  return turn - index - count + last;  // in the round before
+}
+
+bool HiddenVisits::Visitors::MayFetch() const {
+  return num_over > std::min(HolderBefore(num_fetched) + 1, num_fetched - 1);
+}
+
+bool HiddenVisits::Visits(const Visitors& visitors) const {
+  return std::binary_search(visitors.micro_batches.begin(), visitors.micro_batches.end(),
+                            micro_batch());
+}
+
+void HiddenVisits::BeginTurn(const Push& push) {
   current_ = num_begun_++;
-  const size_t turn = current_ / static_cast<size_t>(num_micro_batches_);
-  if (turn == 0 || !leaves_gpu_ || !on_gpu || !was_on_gpu || IsAtHome(Tier::kGpu)) return;
-  Visit& visit = current();
-  visit.fetch = push({.kind = StepKind::kCopyHidden,
-                      .lane = Lane::kHostToDevice,
-                      .stage = first_stages_[turn],
-                      .micro_batch = micro_batch});
-  Note(visit.fetch, visit.host_first, visit.host_last);
-  Note(visit.fetch, visit.gpu_first, visit.gpu_last);
+  if (Visits(on_gpu_)) EmitFetch(turn(), micro_batch(), push);
 }
 
 void HiddenVisits::Touch(int32_t step, bool in_host, bool on_gpu) {
@@ -47,53 +64,71 @@ void HiddenVisits::Touch(int32_t step, bool in_host, bool on_gpu) {
   if (on_gpu) Note(step, visit.gpu_first, visit.gpu_last);
 }
 
-void HiddenVisits::EndTurn(int32_t stage, bool on_gpu, const Push& push) {
-  const size_t turn = current_ / static_cast<size_t>(num_micro_batches_);
-  const bool is_last = turn + 1 == first_stages_.size();
+void HiddenVisits::EndTurn(int32_t stage, const Push& push) {
+  const bool is_last = turn() + 1 == turns_.size();
   Visit& visit = current();
-  if (!is_last && leaves_gpu_ && on_gpu && !IsAtHome(Tier::kGpu)) {
-    visit.park = push({.kind = StepKind::kParkHidden,
-                       .lane = Lane::kDeviceToHost,
-                       .stage = stage,
-                       .micro_batch = micro_batch()});
-    Note(visit.park, visit.host_first, visit.host_last);
-    Note(visit.park, visit.gpu_first, visit.gpu_last);
+  if (Visits(on_gpu_)) {
+    if (!is_last && turns_[turn()].ends_on_gpu) {
+      visit.park = push({.kind = StepKind::kParkHidden,
+                         .lane = Lane::kDeviceToHost,
+                         .stage = stage,
+                         .micro_batch = micro_batch()});
+      Note(visit.park, visit.host_first, visit.host_last);
+      Note(visit.park, visit.gpu_first, visit.gpu_last);
+    }
+    ++on_gpu_.num_over;
   }
-  if (on_disk_.empty() || !IsAtHome(Tier::kDisk)) return;
-  if (!is_last) {
-    visit.write = push({.kind = StepKind::kWriteHidden,
-                        .lane = Lane::kDiskWrite,
-                        .stage = stage,
-                        .micro_batch = micro_batch()});
-    Note(visit.write, visit.host_first, visit.host_last);
+  if (Visits(in_host_)) {
+    if (!is_last) {
+      visit.write = push({.kind = StepKind::kWriteHidden,
+                          .lane = Lane::kDiskWrite,
+                          .stage = stage,
+                          .micro_batch = micro_batch()});
+      Note(visit.write, visit.host_first, visit.host_last);
+    }
+    ++in_host_.num_over;
   }
-  ++num_disk_turns_over_;
   EmitReads(push);
-}
-
-size_t HiddenVisits::HolderBefore(size_t disk_turn) const {
-  const size_t count = on_disk_.size();
-  const size_t index = disk_turn % count;  // micro-batch index % kNumHiddenVisitors is the place
-  if (index >= kNumHiddenVisitors) return disk_turn - kNumHiddenVisitors;
-  size_t last = count - 1;
-  while (last % kNumHiddenVisitors != index) --last;
-  return disk_turn - index - count + last;  // of the turn before
+  EmitFetches(push);
 }
 
 void HiddenVisits::EmitReads(const Push& push) {
-  for (; num_read_ < on_disk_.size() * first_stages_.size(); ++num_read_) {
-    // One more turn has passed since the holder's, if there is time: then its rows have left.
-    const size_t over = std::min(HolderBefore(num_read_) + 1, num_read_ - 1);
-    if (num_disk_turns_over_ <= over) return;
-    const size_t turn = num_read_ / on_disk_.size();
-    const int32_t micro_batch = on_disk_[num_read_ % on_disk_.size()];
+  const size_t count = in_host_.micro_batches.size();
+  for (; in_host_.num_fetched < count * turns_.size() && in_host_.MayFetch();
+       ++in_host_.num_fetched) {
+    const size_t turn = in_host_.num_fetched / count;
+    const int32_t micro_batch = in_host_.micro_batches[in_host_.num_fetched % count];
     Visit& visit = VisitOf(turn, micro_batch);
     visit.read = push({.kind = StepKind::kReadHidden,
                        .lane = Lane::kDiskRead,
-                       .stage = first_stages_[turn],
+                       .stage = turns_[turn].first_stage,
                        .micro_batch = micro_batch});
     Note(visit.read, visit.host_first, visit.host_last);
   }
+}
+
+void HiddenVisits::EmitFetches(const Push& push) {
+  const size_t count = on_gpu_.micro_batches.size();
+  for (; on_gpu_.num_fetched < count * turns_.size() && on_gpu_.MayFetch(); ++on_gpu_.num_fetched) {
+    const size_t turn = on_gpu_.num_fetched / count;
+    const int32_t micro_batch = on_gpu_.micro_batches[on_gpu_.num_fetched % count];
+    const bool from_disk = std::binary_search(in_host_.micro_batches.begin(),
+                                              in_host_.micro_batches.end(), micro_batch);
+    if (from_disk && VisitOf(turn, micro_batch).read < 0) return;  // issued later, if not at all
+    EmitFetch(turn, micro_batch, push);
+  }
+}
+
+void HiddenVisits::EmitFetch(size_t turn, int32_t micro_batch, const Push& push) {
+  Visit& visit = VisitOf(turn, micro_batch);
+  const bool wanted = turn > 0 && turns_[turn].begins_on_gpu && turns_[turn - 1].ends_on_gpu;
+  if (!wanted || visit.fetch >= 0) return;
+  visit.fetch = push({.kind = StepKind::kCopyHidden,
+                      .lane = Lane::kHostToDevice,
+                      .stage = turns_[turn].first_stage,
+                      .micro_batch = micro_batch});
+  Note(visit.fetch, visit.host_first, visit.host_last);
+  Note(visit.fetch, visit.gpu_first, visit.gpu_last);
 }
 
 void HiddenVisits::AddPlaceDependencies(const std::vector<int32_t>& places, int32_t Visit::*first,
@@ -117,7 +152,7 @@ void HiddenVisits::AddPlaceDependencies(const std::vector<int32_t>& places, int3
 }
 
 void HiddenVisits::AddDependencies(const After& after) const {
-  if (on_disk_.empty() && !leaves_gpu_) return;
+  if (in_host_.micro_batches.empty() && on_gpu_.micro_batches.empty()) return;
   for (size_t i = 0; i < visits_.size(); ++i) {
     const Visit& visit = visits_[i];
     const int32_t begin = visit.fetch >= 0 ? visit.fetch : visit.first;

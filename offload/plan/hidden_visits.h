@@ -21,19 +21,25 @@ class HiddenVisits {
   using Push = KvVisits::Push;
   using After = KvVisits::After;
 
-  // `first_stages`: of every turn.
-  HiddenVisits(const TierShares& activations, int32_t num_micro_batches,
-               std::vector<int32_t> first_stages);
+  // A turn of a micro-batch: its first stage, and whether its first and its last stage are computed
+  // on the gpu.
+  struct Turn {
+    int32_t first_stage = 0;
+    bool begins_on_gpu = false;
+    bool ends_on_gpu = false;
+  };
 
-  // A micro-batch begins its next turn: fetches its rows to the gpu if the turn begins there and
-  // the one before ended there (else the copy between devices does it).
-  void BeginTurn(int32_t micro_batch, bool on_gpu, bool was_on_gpu, const Push& push);
+  HiddenVisits(const TierShares& activations, int32_t num_micro_batches, std::vector<Turn> turns);
+
+  // A micro-batch begins its next turn. If the turn before ended on the gpu and this one begins
+  // there its rows are fetched, if not already ahead; else the copy between devices does it.
+  void BeginTurn(const Push& push);
   // A step of the turn that computes, or copies between devices, and touches rows in host memory,
   // on the gpu, or both.
   void Touch(int32_t step, bool in_host, bool on_gpu);
-  // The turn ends with `stage`: the rows leave, unless it is the last. Then reads rows for a turn
-  // to come whose place has been free for a turn.
-  void EndTurn(int32_t stage, bool on_gpu, const Push& push);
+  // The turn ends with `stage`: the rows leave, unless it is the last. Then reads and fetches rows
+  // for turns to come whose places have been free for a turn.
+  void EndTurn(int32_t stage, const Push& push);
 
   void AddDependencies(const After& after) const;
 
@@ -44,31 +50,40 @@ class HiddenVisits {
     // The first and the last that touch the rows in a memory.
     int32_t host_first = -1, host_last = -1, gpu_first = -1, gpu_last = -1;
   };
+  // The micro-batches that visit a memory, and their turns, counted from the first turn on.
+  struct Visitors {
+    std::vector<int32_t> micro_batches;  // none if none ever leaves
+    size_t num_over = 0;                 // turns
+    size_t num_fetched = 0;              // turns whose rows have been sent for
+
+    // The turn of a visitor that had the place of this one before.
+    size_t HolderBefore(size_t turn) const;
+    // Whether rows may be sent for: the holder's had a turn to leave, if there is time for that.
+    bool MayFetch() const;
+  };
 
   Visit& VisitOf(size_t turn, int32_t micro_batch) {
     return visits_[turn * static_cast<size_t>(num_micro_batches_) +
                    static_cast<size_t>(micro_batch)];
   }
   Visit& current() { return visits_[current_]; }
+  size_t turn() const { return current_ / static_cast<size_t>(num_micro_batches_); }
   int32_t micro_batch() const { return static_cast<int32_t>(current_) % num_micro_batches_; }
-  bool IsAtHome(Tier tier) const { return HiddenHome(activations_, micro_batch()) == tier; }
-  // The turn of a micro-batch at home on disk that had the place of such a turn before it, both
-  // counted from the first turn on.
-  size_t HolderBefore(size_t disk_turn) const;
+  bool Visits(const Visitors& visitors) const;
   void EmitReads(const Push& push);
+  void EmitFetches(const Push& push);
+  void EmitFetch(size_t turn, int32_t micro_batch, const Push& push);
   void AddPlaceDependencies(const std::vector<int32_t>& places, int32_t Visit::*first,
                             int32_t Visit::*last, const After& after) const;
 
   const TierShares activations_;
   const int32_t num_micro_batches_;
-  const std::vector<int32_t> first_stages_;
-  std::vector<int32_t> on_disk_;  // micro-batches at home there; none if none ever moves
-  bool leaves_gpu_ = false;       // whether any ever does
-  std::vector<Visit> visits_;     // in order of execution: of each turn, of all micro-batches
+  const std::vector<Turn> turns_;
+  Visitors in_host_;           // at home on disk
+  Visitors on_gpu_;            // at home elsewhere
+  std::vector<Visit> visits_;  // in order of execution: of each turn, of all micro-batches
   size_t current_ = 0;
   size_t num_begun_ = 0;
-  size_t num_disk_turns_over_ = 0;  // of micro-batches at home on disk
-  size_t num_read_ = 0;             // of their turns, counted from the first turn
 };
 
 }  // namespace strata

@@ -71,7 +71,7 @@ class ScheduleBuilder {
         num_micro_batches_(static_cast<int32_t>(num_micro_batches)),
         turns_(TurnsOf(model)),
         kv_visits_(model, policy),
-        hidden_visits_(policy.activations, num_micro_batches_, FirstStages(turns_)),
+        hidden_visits_(policy.activations, num_micro_batches_, HiddenTurns()),
         reads_(PlanRing(StepKind::kReadWeights, model, policy)),
         copies_(PlanRing(StepKind::kCopyWeights, model, policy)) {
     OrderComputes();
@@ -103,10 +103,14 @@ class ScheduleBuilder {
     return policy_.stages[stage].device == ComputeDevice::kGpu ? Lane::kGpu : Lane::kCpu;
   }
 
-  static std::vector<int32_t> FirstStages(const std::vector<StageTurn>& turns) {
-    std::vector<int32_t> stages;
-    for (const StageTurn& turn : turns) stages.push_back(static_cast<int32_t>(turn.begin));
-    return stages;
+  std::vector<HiddenVisits::Turn> HiddenTurns() const {
+    std::vector<HiddenVisits::Turn> turns;
+    for (const StageTurn& turn : turns_) {
+      turns.push_back({.first_stage = static_cast<int32_t>(turn.begin),
+                       .begins_on_gpu = ComputeLane(turn.begin) == Lane::kGpu,
+                       .ends_on_gpu = ComputeLane(turn.end - 1) == Lane::kGpu});
+    }
+    return turns;
   }
 
   // Micro-batches take turns at groups of stages.
@@ -176,9 +180,7 @@ class ScheduleBuilder {
     const bool on_gpu = lane == Lane::kGpu;
     const Lane lane_before = stage > 0 ? ComputeLane(stage - 1) : lane;
     const auto push = [this](Step step) { return Push(std::move(step)); };
-    if (compute.begins_turn) {
-      hidden_visits_.BeginTurn(compute.micro_batch, on_gpu, lane_before == Lane::kGpu, push);
-    }
+    if (compute.begins_turn) hidden_visits_.BeginTurn(push);
     if (lane_before != lane) {
       const int32_t copy = Push({.kind = StepKind::kCopyHidden,
                                  .lane = on_gpu ? Lane::kHostToDevice : Lane::kDeviceToHost,
@@ -196,7 +198,7 @@ class ScheduleBuilder {
     // Attend leaves the hidden rows alone.
     hidden_visits_.Touch(index, !on_gpu && !attends(stage), on_gpu && !attends(stage));
     kv_visits_.EmitBack(compute.stage, index, push);
-    if (compute.ends_turn) hidden_visits_.EndTurn(compute.stage, on_gpu, push);
+    if (compute.ends_turn) hidden_visits_.EndTurn(compute.stage, push);
   }
 
   size_t ComputeIndex(const Compute& compute) const {
