@@ -36,19 +36,23 @@ struct ScoreTile {
 #if defined(__AVX512F__)
 inline ScoreTile SumTile(const Vec (&acc)[4][4]) {
   const auto fold_halves = [](Vec a, Vec b) {  // of a, then of b
-    return _mm512_shuffle_f32x4(a, b, 0x44) + _mm512_shuffle_f32x4(a, b, 0xee);
+    return _mm512_maskz_shuffle_f32x4(0xffff, a, b, 0x44) +
+           _mm512_maskz_shuffle_f32x4(0xffff, a, b, 0xee);
   };
   const auto fold_pairs = [](Vec a, Vec b) {  // in each quarter two lanes of a, then of b
-    return _mm512_shuffle_ps(a, b, 0x44) + _mm512_shuffle_ps(a, b, 0xee);
+    return _mm512_maskz_shuffle_ps(0xffff, a, b, 0x44) +
+           _mm512_maskz_shuffle_ps(0xffff, a, b, 0xee);
   };
   const auto fold_row = [&](const Vec(&row)[4]) {  // quarter j: the lanes key j is folded to
     const Vec a = fold_halves(row[0], row[1]);
     const Vec b = fold_halves(row[2], row[3]);
-    return _mm512_shuffle_f32x4(a, b, 0x88) + _mm512_shuffle_f32x4(a, b, 0xdd);
+    return _mm512_maskz_shuffle_f32x4(0xffff, a, b, 0x88) +
+           _mm512_maskz_shuffle_f32x4(0xffff, a, b, 0xdd);
   };
   const Vec a = fold_pairs(fold_row(acc[0]), fold_row(acc[1]));
   const Vec b = fold_pairs(fold_row(acc[2]), fold_row(acc[3]));
-  const Vec sums = _mm512_shuffle_ps(a, b, 0x88) + _mm512_shuffle_ps(a, b, 0xdd);  // [key][row]
+  const Vec sums = _mm512_maskz_shuffle_ps(0xffff, a, b, 0x88) +
+                   _mm512_maskz_shuffle_ps(0xffff, a, b, 0xdd);  // [key][row]
   const Vec by_row =
       __builtin_shufflevector(sums, sums, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   return {{__builtin_shufflevector(by_row, by_row, 0, 1, 2, 3),
