@@ -133,45 +133,41 @@ absl::Status Executor::IssueHere(const Step& step, const ScheduledBatch* batch,
                                  Activations& activations, Issued& issued) {
   STRATA_RETURN_IF_ERROR(WaitFor(step));
   issued.span.begin = Clock::now();
-  issued.ended = false;
-  issued.event = Event::Pending();
+  // A step that fails before it was submitted has nothing to end.
+  const auto submitted = [&issued](Event event) {
+    issued.event = std::move(event);
+    issued.ended = false;
+  };
   switch (step.kind) {
     case StepKind::kReadWeights:
       parts_.weights->BeginRead(step.stage);
-      issued.event = parts_.disk_queue->Read(parts_.weights->transfers(step.stage));
+      submitted(parts_.disk_queue->Read(parts_.weights->transfers(step.stage)));
       return absl::OkStatus();
     case StepKind::kCompute: {
       for (const int32_t before : StepsBeforeLate(step)) {
         STRATA_RETURN_IF_ERROR(End(before, Log(0)[static_cast<size_t>(before)]));
       }
-      issued.event.Complete(Compute(step, *batch, activations, *parts_.backend).status());
+      const absl::Status computed = Compute(step, *batch, activations, *parts_.backend).status();
+      submitted(Event::Pending());
+      issued.event.Complete(computed);  // now
       return End(issued.span.step, issued);
     }
     case StepKind::kReadKv:
-    case StepKind::kWriteKv: {
-      Event& written = kv_slot_written_[static_cast<size_t>(step.host_slot)];
-      // The slot is needed no longer, but what it holds may still be on its way to the disk.
-      if (step.kind == StepKind::kReadKv) STRATA_RETURN_IF_ERROR(written.Synchronize());
-      const LaneMove move = kv_.MoveOf(step);
-      issued.span.bytes = move.bytes();
-      issued.event = kv_.Submit(move);
-      if (step.kind == StepKind::kWriteKv) written = issued.event;
-      if (issued.span.bytes == 0) issued.ended = true;
-      return absl::OkStatus();
-    }
+    case StepKind::kWriteKv:
     case StepKind::kReadHidden:
     case StepKind::kWriteHidden: {
       const LaneMove move = MoveOf(step, batch, activations);
       issued.span.bytes = move.bytes();
-      if (issued.span.bytes == 0) {
-        issued.ended = true;
-        return absl::OkStatus();
-      }
-      // Also in a pass that lacks the micro-batch which the schedule has there before.
-      Event& written = hidden_written_[move.transfers.front().memory];
-      if (step.kind == StepKind::kReadHidden) STRATA_RETURN_IF_ERROR(written.Synchronize());
-      issued.event = kv_.Submit(move);
-      if (step.kind == StepKind::kWriteHidden) written = issued.event;
+      if (issued.span.bytes == 0 && !MovesKv(step)) return absl::OkStatus();
+      // The place is needed no longer, but what it holds may still be on its way to the disk, also
+      // that of a micro-batch before the one which the schedule has there and the pass lacks. KV
+      // pages that come late come to the place all the same.
+      Event& written = MovesKv(step) ? kv_slot_written_[static_cast<size_t>(step.host_slot)]
+                                     : hidden_written_[move.transfers.front().memory];
+      if (step.lane == Lane::kDiskRead) STRATA_RETURN_IF_ERROR(written.Synchronize());
+      if (issued.span.bytes == 0) return absl::OkStatus();
+      submitted(kv_.Submit(move));
+      if (step.lane == Lane::kDiskWrite) written = issued.event;
       return absl::OkStatus();
     }
     case StepKind::kCopyKvIn:
