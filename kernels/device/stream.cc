@@ -42,6 +42,7 @@ void Stream::Push(Item item) {
 }
 
 void Stream::Run() {
+  Event recorded;  // all of them
   for (;;) {
     Item item;
     {
@@ -53,6 +54,7 @@ void Stream::Run() {
     }
     if (status_.ok() && on_device_.Done()) status_ = on_device_.Synchronize();
     if (item.work == nullptr && item.device_work == nullptr) {
+      recorded = Event::Both(recorded, item.event);
       on_device_.OnComplete([event = item.event, status = status_](const absl::Status& device) {
         event.Complete(status.ok() ? device : status);
       });
@@ -63,6 +65,8 @@ void Stream::Run() {
     }
   }
   on_device_.Synchronize().IgnoreError();  // what it borrows may go when the stream has gone
+  // Whoever completes the device's work does so for the events behind it only afterwards.
+  recorded.Synchronize().IgnoreError();
 }
 
 }  // namespace strata
