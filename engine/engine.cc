@@ -87,6 +87,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& opti
   std::unique_ptr<Engine> engine(new Engine(std::move(model.decoder), model.kv_dtype));
   engine->shape_ = std::move(model.shape);
   engine->profile_ = std::move(model.profile);
+  engine->is_priced_ = model.is_priced;
   engine->plan_ = std::move(model.plan);
   engine->disk_directory_ = options.placement.disk_directory;
   engine->share_prefixes_ = options.placement.share_prefixes;

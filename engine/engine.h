@@ -46,6 +46,8 @@ class Engine {
   const PlanResult& plan() const { return plan_; }
   const Policy& policy() const { return plan_.policy; }
   const HardwareProfile& profile() const { return profile_; }
+  // Whether these are the rates of a machine, so that predictions mean something.
+  bool is_priced() const { return is_priced_; }
   DType kv_dtype() const { return kv_dtype_; }
   const GenerationConfig& generation_config() const { return generation_config_; }
   // Null when the model has no tokenizer files; then only token ids go in and out.
@@ -62,6 +64,7 @@ class Engine {
   DType kv_dtype_;
   ModelShape shape_;
   HardwareProfile profile_;
+  bool is_priced_ = false;
   PlanResult plan_;
   std::string disk_directory_;
   bool share_prefixes_ = true;

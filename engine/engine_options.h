@@ -41,6 +41,9 @@ struct PlacementOptions {
   // `always_price`; empty: those of a modest machine (DefaultProfile).
   std::function<absl::StatusOr<HardwareProfile>()> profile;
   bool always_price = false;
+  // The same where they need not be measured first: a run of which nothing is to be decided is
+  // priced with them too. None, or empty: it has no prediction.
+  std::function<std::optional<HardwareProfile>()> kept_profile;
 };
 
 // A gpu: its memory and what computes there.

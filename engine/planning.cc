@@ -127,6 +127,12 @@ absl::Status FindPlan(const EngineOptions& options, PlannedModel& model) {
   model.profile = DefaultProfile(options.num_threads > 0 ? options.num_threads : NumUsableCores());
   if (placement.profile != nullptr && (placement.always_price || !policy.has_value() || by_hand)) {
     STRATA_ASSIGN_OR_RETURN(model.profile, placement.profile());
+    model.is_priced = true;
+  } else if (placement.kept_profile != nullptr) {
+    if (std::optional<HardwareProfile> kept = placement.kept_profile(); kept.has_value()) {
+      model.profile = *std::move(kept);
+      model.is_priced = true;
+    }
   }
   if (options.make_gpu != nullptr && !model.profile.gpu.has_value()) AddDefaultGpu(model.profile);
   if (policy.has_value()) {

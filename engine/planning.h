@@ -24,7 +24,8 @@ struct PlannedModel {
   TierBytes limits;
   int64_t program_bytes = 0;
   HardwareProfile profile;
-  PlanResult plan;  // plan.fits may be false
+  bool is_priced = false;  // with rates that were asked for; otherwise with DefaultProfile's
+  PlanResult plan;         // plan.fits may be false
 };
 
 // InvalidArgument, NotFound, DataLoss: the model; a policy of another model; options that exclude

@@ -58,9 +58,8 @@ absl::StatusOr<PreparedSource> PrepareEngine(const EvalOptions& options, std::os
   }
   EngineSourceOptions source = {.is_interrupted = Interrupt::Requested};
   if (options.static_batching) source.refill = EngineSourceOptions::Refill::kWholeBatches;
-  const bool uses_disk = engine.disk_queue() != nullptr;
-  source.on_report = [&err, uses_disk](const RunReport& report) {
-    if (uses_disk) {
+  source.on_report = [&err, is_priced = engine.is_priced()](const RunReport& report) {
+    if (is_priced) {
       err << FormatRunReport(report) << std::flush;
     } else {
       err << report.num_rows << " rows computed in " << report.num_passes << " passes, "

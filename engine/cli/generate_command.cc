@@ -166,7 +166,7 @@ absl::Status Generate(const GenerateOptions& options, std::ostream& out, std::os
     if (!submitted.ok()) return WithContext(submitted, absl::StrCat("prompt ", i));
   }
   STRATA_RETURN_IF_ERROR(session->RunUntilIdle());
-  if (engine->disk_queue() != nullptr) err << FormatRunReport(session->Report());
+  if (engine->is_priced()) err << FormatRunReport(session->Report());
   if (trace.has_value()) {
     STRATA_RETURN_IF_ERROR(WriteFileAtomically(
         options.trace_path, trace->ToJson(engine->model_shape(), session->executor().schedule(),

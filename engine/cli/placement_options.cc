@@ -98,6 +98,7 @@ absl::StatusOr<PlacementOptions> ToPlacementOptions(const PlacementArguments& ar
   if (!arguments.profile_path.empty()) {
     STRATA_ASSIGN_OR_RETURN(const HardwareProfile profile, ReadProfile(arguments.profile_path));
     options.profile = [profile] { return profile; };
+    options.kept_profile = [profile] { return profile; };
   }
   return options;
 }
@@ -112,6 +113,7 @@ void UseProfileOfThisMachine(int64_t num_threads, const ChosenGpu& gpu, Placemen
     std::cerr << "strata: measuring this machine once: " << std::string(what) << std::endl;
   };
   options.profile = [profile] { return LoadOrMeasureProfile(profile); };
+  options.kept_profile = [profile] { return KeptProfile(profile); };
 }
 
 }  // namespace strata

@@ -27,8 +27,7 @@ RunUsage UsageOf(Engine& engine, const Session& session) {
           .host_to_device_bytes = bytes(Lane::kHostToDevice),
           .device_to_host_bytes = bytes(Lane::kDeviceToHost),
           .measured_seconds = report.measured_seconds,
-          // Without anything on disk the plan was priced with the rates of no machine at all.
-          .predicted_seconds = engine.disk_queue() != nullptr ? report.predicted_seconds : 0,
+          .predicted_seconds = engine.is_priced() ? report.predicted_seconds : 0,
           .ceiling_seconds = report.ceiling_seconds,
           .bound_by = report.bound_by};
 }

@@ -139,6 +139,16 @@ std::string ProfileCachePath(const ProfileOptions& options) {
                       options.gpu_name.empty() ? "" : "-", FileNamePart(options.gpu_name), ".json");
 }
 
+std::optional<HardwareProfile> KeptProfile(const ProfileOptions& options) {
+  const std::string path = ProfileCachePath(options);
+  if (path.empty()) return std::nullopt;
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return std::nullopt;
+  absl::StatusOr<HardwareProfile> kept = HardwareProfileFromJson(*text, path);
+  if (!kept.ok()) return std::nullopt;
+  return *std::move(kept);
+}
+
 absl::StatusOr<HardwareProfile> LoadOrMeasureProfile(const ProfileOptions& options) {
   const std::string path = ProfileCachePath(options);
   if (!path.empty() && !options.refresh) {

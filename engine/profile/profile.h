@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -41,6 +42,9 @@ absl::StatusOr<HardwareProfile> MeasureProfile(const ProfileOptions& options);
 // none, when it cannot be read, or with `refresh`. A cache that cannot be written is reported and
 // is no error.
 absl::StatusOr<HardwareProfile> LoadOrMeasureProfile(const ProfileOptions& options);
+
+// The kept profile alone; none when there is none, or none that can be read.
+std::optional<HardwareProfile> KeptProfile(const ProfileOptions& options);
 
 // Where LoadOrMeasureProfile keeps it; empty without a cache directory.
 std::string ProfileCachePath(const ProfileOptions& options);

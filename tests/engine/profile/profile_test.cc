@@ -97,6 +97,17 @@ TEST_F(ProfileTest, ReadsWhatWasKept) {
   const auto profile = LoadOrMeasureProfile(options_);
   ASSERT_TRUE(profile.ok()) << profile.status();
   EXPECT_EQ(*profile, by_hand);
+  EXPECT_EQ(KeptProfile(options_), by_hand);
+}
+
+TEST_F(ProfileTest, NothingIsMeasuredForWhatIsNotKept) {
+  EXPECT_EQ(KeptProfile(options_), std::nullopt);
+  Keep();
+  ASSERT_TRUE(WriteFileAtomically(ProfileCachePath(options_), "{\"cpu\":").ok());
+  EXPECT_EQ(KeptProfile(options_), std::nullopt);
+  EXPECT_THAT(reports_, ::testing::IsEmpty());
+  options_.cache_directory.clear();
+  EXPECT_EQ(KeptProfile(options_), std::nullopt);
 }
 
 TEST_F(ProfileTest, MeasuresAgainWhenToldToOrWhenTheKeptOneIsBroken) {
