@@ -10,18 +10,12 @@
 #include "engine/profile/profile.h"
 #include "kernels/base/file.h"
 #include "kernels/base/status.h"
-#include "offload/plan/hardware_profile_json.h"
 #include "offload/plan/policy_json.h"
 
 namespace strata {
 namespace {
 
 constexpr const char* kGroup = "Placement";
-
-absl::StatusOr<HardwareProfile> ReadProfile(const std::string& path) {
-  STRATA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  return HardwareProfileFromJson(text, path);
-}
 
 }  // namespace
 

@@ -139,12 +139,15 @@ std::string ProfileCachePath(const ProfileOptions& options) {
                       options.gpu_name.empty() ? "" : "-", FileNamePart(options.gpu_name), ".json");
 }
 
+absl::StatusOr<HardwareProfile> ReadProfile(const std::string& path) {
+  STRATA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  return HardwareProfileFromJson(text, path);
+}
+
 std::optional<HardwareProfile> KeptProfile(const ProfileOptions& options) {
   const std::string path = ProfileCachePath(options);
   if (path.empty()) return std::nullopt;
-  const absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return std::nullopt;
-  absl::StatusOr<HardwareProfile> kept = HardwareProfileFromJson(*text, path);
+  absl::StatusOr<HardwareProfile> kept = ReadProfile(path);
   if (!kept.ok()) return std::nullopt;
   return *std::move(kept);
 }
@@ -152,9 +155,7 @@ std::optional<HardwareProfile> KeptProfile(const ProfileOptions& options) {
 absl::StatusOr<HardwareProfile> LoadOrMeasureProfile(const ProfileOptions& options) {
   const std::string path = ProfileCachePath(options);
   if (!path.empty() && !options.refresh) {
-    const absl::StatusOr<std::string> text = ReadFile(path);
-    absl::StatusOr<HardwareProfile> kept =
-        text.ok() ? HardwareProfileFromJson(*text, path) : text.status();
+    absl::StatusOr<HardwareProfile> kept = ReadProfile(path);
     if (kept.ok()) return kept;
     if (!absl::IsNotFound(kept.status())) {
       Report(options, absl::StrCat("measured again: ", std::string(kept.status().message())));

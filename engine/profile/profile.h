@@ -43,6 +43,9 @@ absl::StatusOr<HardwareProfile> MeasureProfile(const ProfileOptions& options);
 // is no error.
 absl::StatusOr<HardwareProfile> LoadOrMeasureProfile(const ProfileOptions& options);
 
+// A profile from a file that ToJson wrote. NotFound, InvalidArgument.
+absl::StatusOr<HardwareProfile> ReadProfile(const std::string& path);
+
 // The kept profile alone; none when there is none, or none that can be read.
 std::optional<HardwareProfile> KeptProfile(const ProfileOptions& options);
 
