@@ -1,6 +1,7 @@
 #include <cstring>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/attention_merge.cuh"
 #include "kernels/cuda/attention_plain.cuh"
