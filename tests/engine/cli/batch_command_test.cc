@@ -13,7 +13,6 @@
 #include <random>
 #include <sstream>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +20,7 @@
 #include "engine/cli/exit_code.h"
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
+#include "tests/engine/cli/killed_program.h"
 
 namespace strata {
 namespace {
@@ -84,12 +84,6 @@ class BatchCommandTest : public ::testing::Test {
   std::ostringstream err_;
 };
 
-uintmax_t SizeOf(const std::string& path) {
-  std::error_code error;
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  return error ? 0 : size;
-}
-
 TEST_F(BatchCommandTest, KilledAtTwentyPointsItLosesNothingAndRepeatsNothing) {
   constexpr int kNumRows = 200;
   WriteRows(kNumRows);
@@ -112,15 +106,7 @@ TEST_F(BatchCommandTest, KilledAtTwentyPointsItLosesNothingAndRepeatsNothing) {
                                                 random() % (full_size / 100);
     const pid_t child = Start(options_.output_path);
     ASSERT_GT(child, 0);
-    bool has_ended = false;
-    for (int64_t spin = random() % 2000; SizeOf(options_.output_path) < goal || spin > 0; --spin) {
-      has_ended = waitpid(child, &status, WNOHANG) == child;
-      if (has_ended) break;
-    }
-    if (!has_ended) {
-      kill(child, SIGKILL);
-      ASSERT_EQ(waitpid(child, &status, 0), child);
-    }
+    status = KillOnceGrown(child, options_.output_path, goal, random);
     if (WIFSIGNALED(status)) {
       ++num_killed;
     } else {  // this process was not given the time to kill it
@@ -129,11 +115,7 @@ TEST_F(BatchCommandTest, KilledAtTwentyPointsItLosesNothingAndRepeatsNothing) {
       std::filesystem::remove(options_.output_path);
       std::filesystem::remove(options_.output_path + ".journal");
     }
-    // A machine that loses power may leave a part of a line besides.
-    const uintmax_t size = SizeOf(options_.output_path);
-    if (round % 3 == 2 && size > 20) {
-      std::filesystem::resize_file(options_.output_path, size - 1 - random() % 19);
-    }
+    if (round % 3 == 2) LosePartOfLastLine(options_.output_path, random);
   }
   ASSERT_GT(waitpid(Start(options_.output_path), &status, 0), 0);
   ASSERT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, kExitDone)

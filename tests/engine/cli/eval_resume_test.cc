@@ -10,13 +10,13 @@
 #include <filesystem>
 #include <random>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/cli/exit_code.h"
 #include "kernels/base/file.h"
+#include "tests/engine/cli/killed_program.h"
 #include "tests/engine/evaluate/endpoint/openai_server.h"
 
 namespace strata {
@@ -72,12 +72,6 @@ class EvalResumeTest : public ::testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
-  static uintmax_t SizeOf(const std::string& path) {
-    std::error_code error;
-    const uintmax_t size = std::filesystem::file_size(path, error);
-    return error ? 0 : size;
-  }
-
   // All sample rows of a finished run: prompts, answers, marks; there is no clock in them.
   static std::string Samples(const std::string& output) {
     std::string text;
@@ -112,16 +106,7 @@ TEST_F(EvalResumeTest, KilledAtTwentyPointsItGivesTheSamplesOfAnUndisturbedRun) 
     const uintmax_t goal = num_killed < 2 ? 0 : SizeOf(answers) + 1000 + random() % 400;
     const pid_t child = Start(output);
     ASSERT_GT(child, 0);
-    int status = 0;
-    bool has_ended = false;
-    for (int64_t spin = random() % 2000; SizeOf(answers) < goal || spin > 0; --spin) {
-      has_ended = waitpid(child, &status, WNOHANG) == child;
-      if (has_ended) break;
-    }
-    if (!has_ended) {
-      kill(child, SIGKILL);
-      ASSERT_EQ(waitpid(child, &status, 0), child);
-    }
+    const int status = KillOnceGrown(child, answers, goal, random);
     if (WIFSIGNALED(status)) {
       ++num_killed;
     } else {  // this process was not given the time to kill it
@@ -129,11 +114,7 @@ TEST_F(EvalResumeTest, KilledAtTwentyPointsItGivesTheSamplesOfAnUndisturbedRun) 
       EXPECT_TRUE(Samples(output) == expected) << "the samples differ from the undisturbed run's";
       std::filesystem::remove_all(output);
     }
-    // A machine that loses power may leave a part of a line besides.
-    const uintmax_t size = SizeOf(answers);
-    if (round % 3 == 2 && size > 20) {
-      std::filesystem::resize_file(answers, size - 1 - random() % 19);
-    }
+    if (round % 3 == 2) LosePartOfLastLine(answers, random);
   }
   ASSERT_EQ(CodeOf(Start(output)), kExitDone) << Log();
   EXPECT_TRUE(Samples(output) == expected) << "the samples differ from the undisturbed run's";
